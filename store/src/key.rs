@@ -1,0 +1,365 @@
+//! The keyspace: the only place that spells etcd keys.
+//!
+//! ```text
+//! <prefix>/v1/meta/store
+//! <prefix>/v1/meta/freeze
+//! <prefix>/v1/addr/<space>/<address>
+//! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
+//! <prefix>/v1/range/<space>/<range>
+//! ```
+//!
+//! Segments are percent-encoded, so no name can escape its place and different names never share a
+//! key. Addresses are of fixed width, so the order of keys is the order of numbers:
+//! `192.168.020.011`, `2001:0db8:0000:0000:0000:0000:0000:0001`.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::address::{Address, Network};
+use crate::names::{Attachment, Space};
+use crate::range::{Range, Span};
+
+/// The prefix under which everything lies unless another is configured.
+pub const DEFAULT_PREFIX: &str = "/etcd-ipam";
+
+/// A stretch of keys: `start` included, `end` not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key.
+    pub start: String,
+    /// The first key past the end.
+    pub end: String,
+}
+
+impl KeyRange {
+    /// Every key that begins with `prefix`, which ends with `/`.
+    fn under(prefix: String) -> Self {
+        // '0' is the character after '/': the end of all that begins with "…/".
+        let end = prefix
+            .strip_suffix('/')
+            .map_or_else(|| prefix.clone(), |stem| format!("{stem}0"));
+        Self { start: prefix, end }
+    }
+
+    /// What is left of the stretch after `key`.
+    #[must_use]
+    pub fn after(&self, key: &str) -> Self {
+        Self {
+            start: format!("{key}\0"),
+            end: self.end.clone(),
+        }
+    }
+}
+
+/// Spells and reads the keys below one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyspace {
+    root: String,
+}
+
+impl Keyspace {
+    /// The keys below `prefix`; trailing slashes do not matter.
+    pub fn new(prefix: &str) -> Self {
+        Self {
+            root: format!("{}/v1", prefix.trim_end_matches('/')),
+        }
+    }
+
+    /// The store's birth certificate.
+    pub fn store(&self) -> String {
+        format!("{}/meta/store", self.root)
+    }
+
+    /// While this key exists, no ADD succeeds.
+    pub fn freeze(&self) -> String {
+        format!("{}/meta/freeze", self.root)
+    }
+
+    /// The key that existing means: this address is taken.
+    pub fn address(&self, space: &Space, address: Address) -> String {
+        format!("{}{}", self.space(space), fixed_width(address))
+    }
+
+    /// The address keys of a span, both ends included.
+    pub fn addresses(&self, space: &Space, span: Span) -> KeyRange {
+        KeyRange {
+            start: self.address(space, span.first()),
+            end: format!("{}\0", self.address(space, span.last())),
+        }
+    }
+
+    /// The address keys of every space.
+    pub fn all_addresses(&self) -> KeyRange {
+        KeyRange::under(format!("{}/addr/", self.root))
+    }
+
+    /// The owner record of an attachment.
+    pub fn owner(&self, attachment: &Attachment) -> String {
+        format!("{}/owner/{}", self.root, holder_name(attachment))
+    }
+
+    /// All owner records.
+    pub fn all_owners(&self) -> KeyRange {
+        KeyRange::under(format!("{}/owner/", self.root))
+    }
+
+    /// The owner records of one network on one node.
+    pub fn owners_of(&self, cluster: &str, node: &str, network: &str) -> KeyRange {
+        let [cluster, node, network] = [cluster, node, network].map(encode);
+        KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
+    }
+
+    /// What was configured for a range.
+    pub fn range(&self, space: &Space, range: &Range) -> String {
+        format!(
+            "{}/range/{}/{}",
+            self.root,
+            space_segment(space),
+            encode(&range.to_string())
+        )
+    }
+
+    /// All configured ranges.
+    pub fn all_ranges(&self) -> KeyRange {
+        KeyRange::under(format!("{}/range/", self.root))
+    }
+
+    fn space(&self, space: &Space) -> String {
+        format!("{}/addr/{}/", self.root, space_segment(space))
+    }
+
+    /// Reads an address key back. `None`: not a key that this module spells.
+    pub fn parse_address(&self, key: &str) -> Option<(Space, Address)> {
+        let (space, address) = key
+            .strip_prefix(&self.root)?
+            .strip_prefix("/addr/")?
+            .split_once('/')?;
+        Some((parse_space(space)?, parse_fixed_width(address)?))
+    }
+
+    /// Reads an owner key back. `None`: not a key that this module spells.
+    pub fn parse_owner(&self, key: &str) -> Option<Attachment> {
+        parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
+    }
+
+    /// Reads the space of a range key back. `None`: not a key that this module spells.
+    pub fn parse_range_space(&self, key: &str) -> Option<Space> {
+        let (space, _) = key
+            .strip_prefix(&self.root)?
+            .strip_prefix("/range/")?
+            .split_once('/')?;
+        parse_space(space)
+    }
+}
+
+/// The name of an attachment as a holder: the suffix of its owner key. It is the value of the
+/// address keys that it holds, so a transaction can compare them without a read.
+pub fn holder_name(attachment: &Attachment) -> String {
+    let Attachment {
+        cluster,
+        node,
+        network,
+        container,
+        interface,
+    } = attachment;
+    [cluster, node, network, container, interface]
+        .map(|name| encode(name))
+        .join("/")
+}
+
+/// Reads a holder's name back. `None`: not an attachment's.
+pub fn parse_holder_name(name: &str) -> Option<Attachment> {
+    let mut segments = name.split('/').map(decode);
+    let attachment = Attachment {
+        cluster: segments.next()??,
+        node: segments.next()??,
+        network: segments.next()??,
+        container: segments.next()??,
+        interface: segments.next()??,
+    };
+    segments.next().is_none().then_some(attachment)
+}
+
+/// `@` never stands in an encoded name, so a private space cannot be spelled by a shared one.
+pub(crate) fn space_segment(space: &Space) -> String {
+    match space {
+        Space::Shared(name) => encode(name),
+        Space::Private(name, network) => {
+            format!("{}@{}", encode(name), encode(&network.to_string()))
+        }
+    }
+}
+
+pub(crate) fn parse_space(segment: &str) -> Option<Space> {
+    let Some((name, network)) = segment.split_once('@') else {
+        return Some(Space::Shared(decode(segment)?));
+    };
+    let network = decode(network)?;
+    let (address, length) = network.split_once('/')?;
+    let network = Network::new(address.parse().ok()?, length.parse().ok()?)?;
+    Some(Space::Private(decode(name)?, network))
+}
+
+/// Percent-encodes a name into one segment (RFC 3986, section 2.1). Only letters, digits, `-`, `.`
+/// and `_` stand for themselves; the empty name is a lone `%`.
+pub fn encode(name: &str) -> String {
+    if name.is_empty() {
+        return "%".to_owned();
+    }
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            segment.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(segment, "%{byte:02X}");
+        }
+    }
+    segment
+}
+
+/// The inverse of [`encode`]; `None` for what it never writes.
+pub fn decode(segment: &str) -> Option<String> {
+    if segment == "%" {
+        return Some(String::new());
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits = [rest.next()?, rest.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    let name = String::from_utf8(bytes).ok()?;
+    (encode(&name) == segment).then_some(name)
+}
+
+fn fixed_width(address: Address) -> String {
+    match address.to_ip() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("{a:03}.{b:03}.{c:03}.{d:03}")
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, e, f, g, h] = ip.segments();
+            format!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{f:04x}:{g:04x}:{h:04x}")
+        }
+    }
+}
+
+fn parse_fixed_width(text: &str) -> Option<Address> {
+    let ip: IpAddr = if text.contains('.') {
+        let mut octets = text.split('.').map(|part| part.parse::<u8>());
+        let mut octet = || octets.next()?.ok();
+        Ipv4Addr::new(octet()?, octet()?, octet()?, octet()?).into()
+    } else {
+        text.parse::<Ipv6Addr>().ok()?.into()
+    };
+    let address = Address::from(ip);
+    (fixed_width(address) == text).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys() -> Keyspace {
+        Keyspace::new("/etcd-ipam/")
+    }
+
+    proptest! {
+        #[test]
+        fn a_segment_has_no_slash_and_reads_back(name in ".*") {
+            let segment = encode(&name);
+            let foreign = segment.contains(['/', '@', '{', '~', '\0']);
+            prop_assert!(!segment.is_empty() && !foreign);
+            prop_assert_eq!(decode(&segment), Some(name));
+        }
+
+        #[test]
+        fn an_attachment_reads_back(names in proptest::array::uniform5(".*")) {
+            let [cluster, node, network, container, interface] = names;
+            let attachment = Attachment { cluster, node, network, container, interface };
+            prop_assert_eq!(keys().parse_owner(&keys().owner(&attachment)), Some(attachment));
+        }
+
+        #[test]
+        fn key_order_is_address_order(a in any::<u128>(), b in any::<u128>()) {
+            let space = Space::Shared("s".into());
+            let key = |ip: IpAddr| keys().address(&space, ip.into());
+            let (a6, b6) = (Ipv6Addr::from_bits(a), Ipv6Addr::from_bits(b));
+            prop_assert_eq!(key(a6.into()).cmp(&key(b6.into())), a6.cmp(&b6));
+            let low = |n: u128| Ipv4Addr::from_bits(u32::try_from(n & 0xffff_ffff).unwrap());
+            prop_assert_eq!(key(low(a).into()).cmp(&key(low(b).into())), low(a).cmp(&low(b)));
+        }
+
+        #[test]
+        fn an_address_key_reads_back(bits in any::<u128>(), name in ".*", length in 0_u8..=128) {
+            let address = Address::from(IpAddr::V6(bits.into()));
+            let network = Network::new(address, length).unwrap();
+            for space in [Space::Shared(name.clone()), Space::Private(name.clone(), network)] {
+                let key = keys().address(&space, address);
+                prop_assert_eq!(keys().parse_address(&key), Some((space, address)));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in ".*") {
+            let _ = keys().parse_address(&format!("/etcd-ipam/v1/addr/{text}"));
+            let _ = keys().parse_owner(&format!("/etcd-ipam/v1/owner/{text}"));
+        }
+    }
+
+    #[test]
+    fn keys_are_spelled_as_documented() {
+        let space = Space::Shared("default".into());
+        let key = |text: &str| keys().address(&space, text.parse().unwrap());
+        assert_eq!(
+            key("192.168.20.11"),
+            "/etcd-ipam/v1/addr/default/192.168.020.011"
+        );
+        assert_eq!(
+            key("2001:db8::1"),
+            "/etcd-ipam/v1/addr/default/2001:0db8:0000:0000:0000:0000:0000:0001"
+        );
+        let attachment = Attachment {
+            cluster: "default".into(),
+            node: "node/a".into(),
+            network: "net".into(),
+            container: "c1".into(),
+            interface: "eth0".into(),
+        };
+        assert_eq!(
+            keys().owner(&attachment),
+            "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
+        );
+    }
+
+    #[test]
+    fn the_records_of_a_node_do_not_include_those_of_a_longer_name() {
+        let short = keys().owners_of("c", "node", "net");
+        let other = "/etcd-ipam/v1/owner/c/node/net2/x/eth0".to_owned();
+        assert!(!(short.start <= other && other < short.end));
+    }
+
+    #[test]
+    fn a_key_with_another_spelling_is_not_ours() {
+        for text in [
+            "192.168.20.11",
+            "192.168.020.011.",
+            "192.168.020.0111",
+            "2001:db8::1",
+            "",
+        ] {
+            assert_eq!(
+                keys().parse_address(&format!("/etcd-ipam/v1/addr/s/{text}")),
+                None,
+                "{text}"
+            );
+        }
+    }
+}
