@@ -1,5 +1,12 @@
 //! etcd itself: how it is reached and what is asked of it.
 
+mod client;
+mod dial;
+mod error;
 mod settings;
+mod term;
+mod wire;
 
+pub use client::Client;
+pub use error::EtcdError;
 pub use settings::{Credentials, Password, Settings};

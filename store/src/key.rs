@@ -88,6 +88,28 @@ impl Keyspace {
         }
     }
 
+    /// The lowest address of `span` whose key is not below `key`, which need not be one of ours.
+    pub(crate) fn first_at_or_after(
+        &self,
+        space: &Space,
+        span: Span,
+        key: &str,
+    ) -> Option<Address> {
+        let (mut low, mut high) = (0, span.size());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if span
+                .nth(middle)
+                .is_some_and(|address| *self.address(space, address) < *key)
+            {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        span.nth(low)
+    }
+
     /// The address keys of every space.
     pub fn all_addresses(&self) -> KeyRange {
         KeyRange::under(format!("{}/addr/", self.root))
@@ -244,15 +266,15 @@ fn fixed_width(address: Address) -> String {
             format!("{a:03}.{b:03}.{c:03}.{d:03}")
         }
         IpAddr::V6(ip) => {
-            let [a, b, c, d, e, f, g, h] = ip.segments();
-            format!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:{e:04x}:{f:04x}:{g:04x}:{h:04x}")
+            let groups = ip.segments().map(|group| format!("{group:04x}"));
+            groups.join(":")
         }
     }
 }
 
 fn parse_fixed_width(text: &str) -> Option<Address> {
     let ip: IpAddr = if text.contains('.') {
-        let mut octets = text.split('.').map(|part| part.parse::<u8>());
+        let mut octets = text.split('.').map(str::parse::<u8>);
         let mut octet = || octets.next()?.ok();
         Ipv4Addr::new(octet()?, octet()?, octet()?, octet()?).into()
     } else {

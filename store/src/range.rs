@@ -57,6 +57,13 @@ impl Span {
         })
     }
 
+    /// What two spans share.
+    pub(crate) fn intersection(self, other: Self) -> Option<Self> {
+        let same = self.first.family() == other.first.family();
+        let shared = Self::new(self.first.max(other.first), self.last.min(other.last));
+        shared.filter(|_| same)
+    }
+
     /// What is left of the span without `hole`: nothing, one or two spans, in order.
     fn without(self, hole: Self) -> impl Iterator<Item = Self> {
         let apart = hole.first.family() != self.first.family();

@@ -21,6 +21,13 @@ pub struct Settings {
     pub credentials: Option<Credentials>,
 }
 
+impl Settings {
+    /// Whether an endpoint without a scheme means `https`.
+    pub const fn wants_tls(&self) -> bool {
+        self.ca_file.is_some() || self.cert_file.is_some() || self.key_file.is_some()
+    }
+}
+
 /// A user and its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {

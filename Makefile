@@ -1,0 +1,37 @@
+# The targets are thin: what needs explaining is in the script that it calls.
+
+.PHONY: help build demo test lint deny fmt clean tools
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: tools ## the binaries, as they are shipped; prints where they are
+	@scripts/release-dir.sh
+
+demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (as root, else by sudo)
+	@bin=$$(scripts/release-dir.sh) && $(SUDO) deploy/demo/run.sh "$$bin"
+
+test: tools ## every test, on real etcd servers
+	@scripts/test.sh
+
+lint: tools ## formatting, clippy and rustdoc, warnings being errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
+
+deny: ## licences, banned crates and sources of the dependencies
+	scripts/cargo-deny.sh check --hide-inclusion-graph bans licenses sources
+
+fmt: ## format the code
+	cargo fmt --all
+
+clean: ## remove everything that was built or fetched
+	cargo clean
+
+# Says what it will install, and installs only what is missing.
+tools:
+	@scripts/install-tools.sh
+
+# Network namespaces need root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

@@ -1,0 +1,248 @@
+//! Dials etcd: endpoints in random order, each next one after a short wait or at once when one
+//! fails, and the first that connects wins.
+//!
+//! The client library's own balancer is not used: it takes an endpoint that refuses or never
+//! answers for one that works, and keeps sending to it (grpc/grpc-rust#2839).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions};
+use hyper_util::rt::TokioIo;
+use rand::seq::SliceRandom;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::error::{EtcdError, innermost};
+use super::settings::{Password, Settings};
+
+/// How long a connection may take to stand, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long one endpoint is waited for before the next is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(50);
+/// How long signing in with a password may take: the server's bcrypt alone takes 90 ms.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(2);
+/// The largest answer that is read (bytes): a page of keys that hostile values fill.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// etcd's client port (IANA).
+const DEFAULT_PORT: u16 = 2379;
+
+/// A connection that stands.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) endpoint: String,
+    pub(super) client: etcd_client::Client,
+}
+
+impl Connection {
+    pub(super) fn kv(&self) -> KvClient {
+        self.client
+            .kv_client()
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+}
+
+/// Connects to one of the endpoints; `avoid` is tried last.
+pub(super) async fn dial(
+    settings: &Settings,
+    avoid: Option<&str>,
+) -> Result<Connection, EtcdError> {
+    let mut endpoints = targets(settings)?;
+    if endpoints.is_empty() {
+        return Err(EtcdError::Settings(
+            "no endpoint is given (etcd.endpoints)".to_owned(),
+        ));
+    }
+    endpoints.shuffle(&mut rand::rng());
+    endpoints.sort_by_key(|target| Some(target.url.as_str()) == avoid);
+    let options = sign_in(settings)?;
+    let (url, channel) = race(endpoints.into()).await?;
+    let channel = etcd_client::Channel::Tonic(channel);
+    let client = etcd_client::Client::from_channel(channel, options);
+    match tokio::time::timeout(SIGN_IN_TIMEOUT, client).await {
+        Ok(Ok(client)) => Ok(Connection {
+            endpoint: url,
+            client,
+        }),
+        Ok(Err(error)) => Err(EtcdError::from_client(&error, &url)),
+        Err(_) => Err(EtcdError::Unreachable(format!(
+            "{url}: signing in takes too long"
+        ))),
+    }
+}
+
+/// One endpoint, ready to be dialled.
+struct Target {
+    url: String,
+    host: String,
+    port: u16,
+    endpoint: Endpoint,
+}
+
+fn targets(settings: &Settings) -> Result<Vec<Target>, EtcdError> {
+    let tls = tls_options(settings)?;
+    settings
+        .endpoints
+        .iter()
+        .map(|text| target(text, settings, &tls))
+        .collect()
+}
+
+fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, EtcdError> {
+    let wrong = |why: &str| EtcdError::Settings(format!("endpoint {text:?} {why}"));
+    let scheme = if settings.wants_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("{scheme}://{text}")
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
+    let host = uri.host().ok_or_else(|| wrong("has no host"))?;
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
+    let endpoint = Endpoint::from(uri.clone());
+    let endpoint = match uri.scheme_str() {
+        Some("http") => endpoint,
+        Some("https") => {
+            let name = settings.server_name.as_ref().unwrap_or(&host);
+            let tls = tls.clone().domain_name(name);
+            endpoint.tls_config(tls).map_err(|error| {
+                EtcdError::Settings(format!("TLS cannot be set up: {}", innermost(&error)))
+            })?
+        }
+        _ => return Err(wrong("is neither http:// nor https://")),
+    };
+    Ok(Target {
+        url,
+        host,
+        port,
+        endpoint,
+    })
+}
+
+fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
+    let mut tls = TlsOptions::new();
+    if let Some(path) = &settings.ca_file {
+        tls = tls.ca_certificate(Certificate::from_pem(read("ca_file", path)?));
+    }
+    match (&settings.cert_file, &settings.key_file) {
+        (Some(cert), Some(key)) => {
+            let identity = Identity::from_pem(read("cert_file", cert)?, read("key_file", key)?);
+            Ok(tls.identity(identity))
+        }
+        (None, None) => Ok(tls),
+        _ => Err(EtcdError::Settings(
+            "cert_file and key_file only work together".to_owned(),
+        )),
+    }
+}
+
+fn sign_in(settings: &Settings) -> Result<Option<ConnectOptions>, EtcdError> {
+    let Some(credentials) = &settings.credentials else {
+        return Ok(None);
+    };
+    let password = match &credentials.password {
+        Password::Inline(password) => password.clone(),
+        Password::File(path) => {
+            let bytes = read("password_file", path)?;
+            let text = String::from_utf8_lossy(&bytes);
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+    };
+    Ok(Some(
+        ConnectOptions::new().with_user(&credentials.username, password),
+    ))
+}
+
+fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, EtcdError> {
+    std::fs::read(path).map_err(|error| EtcdError::File {
+        what,
+        path: path.to_owned(),
+        // Runtimes take "no such file or directory" in the error of a DEL for success.
+        reason: match error.kind() {
+            std::io::ErrorKind::NotFound => "it is missing".to_owned(),
+            _ => error.to_string(),
+        },
+    })
+}
+
+async fn race(mut waiting: VecDeque<Target>) -> Result<(String, Channel), EtcdError> {
+    let mut dialling = JoinSet::new();
+    let mut failures = Vec::new();
+    loop {
+        if let Some(target) = waiting.pop_front() {
+            dialling.spawn(connect(target));
+        }
+        let head_start = pin!(tokio::time::sleep(HEAD_START));
+        tokio::select! {
+            () = head_start, if !waiting.is_empty() => {}
+            outcome = dialling.join_next() => match outcome {
+                Some(Ok(Ok(connected))) => return Ok(connected),
+                Some(Ok(Err(failure))) => failures.push(failure),
+                Some(Err(lost)) => failures.push(lost.to_string()),
+                None => {
+                    if waiting.is_empty() {
+                        return Err(EtcdError::Unreachable(failures.join("; ")));
+                    }
+                }
+            },
+        }
+    }
+}
+
+async fn connect(target: Target) -> Result<(String, Channel), String> {
+    let Target {
+        url,
+        host,
+        port,
+        endpoint,
+    } = target;
+    let stream = move |_: Uri| {
+        let host = host.clone();
+        async move { tcp(&host, port).await.map(TokioIo::new) }
+    };
+    let connecting = endpoint.connect_with_connector(tower::service_fn(stream));
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(channel)) => Ok((url, channel)),
+        Ok(Err(error)) => Err(format!("{url}: {}", innermost(&error))),
+        Err(_) => Err(format!(
+            "{url}: no connection within {} ms",
+            CONNECT_TIMEOUT.as_millis()
+        )),
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let ip = match host.parse::<IpAddr>() {
+        Ok(ip) => ip,
+        Err(_) => resolve(host).await?,
+    };
+    let stream = TcpStream::connect(SocketAddr::new(ip, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Resolves from the hosts file and DNS. Never through glibc's name service switch: a static
+/// binary that loads another glibc's modules can crash (rust-lang/rust#100711).
+async fn resolve(host: &str) -> std::io::Result<IpAddr> {
+    let failed = |error| std::io::Error::other(format!("{host} cannot be resolved: {error}"));
+    let resolver = hickory_resolver::TokioResolver::builder_tokio()
+        .and_then(hickory_resolver::ResolverBuilder::build)
+        .map_err(failed)?;
+    let found = resolver.lookup_ip(host).await.map_err(failed)?;
+    found
+        .iter()
+        .next()
+        .ok_or_else(|| std::io::Error::other(format!("{host} has no address")))
+}

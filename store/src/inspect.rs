@@ -1,0 +1,325 @@
+//! Reads what the store holds: for CHECK, GC and STATUS, and for an operator's listings.
+
+use std::collections::VecDeque;
+
+use crate::address::Address;
+use crate::claim::PoolRange;
+use crate::clock::Clock;
+use crate::etcd::EtcdError;
+use crate::gate::{Admitted, Refusal};
+use crate::key::{KeyRange, holder_name};
+use crate::names::{Attachment, Space};
+use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord};
+use crate::release::Judged;
+use crate::retry::Deadline;
+use crate::store::Store;
+use crate::txn::{Entry, Etcd, Get, GetReply, Op, Txn, View};
+
+/// How many entries a page has at most. Halved where an answer grows too large to be read.
+const PAGE: i64 = 500;
+
+/// One attachment as the store knows it.
+#[derive(Debug)]
+pub struct Owner {
+    /// Who.
+    pub attachment: Attachment,
+    /// What it holds.
+    pub record: OwnerRecord,
+    /// The record as it was read.
+    pub judged: Judged,
+}
+
+/// A key whose name or value is not what belongs there. It counts as taken.
+#[derive(Debug)]
+pub struct Damaged {
+    /// The key.
+    pub key: String,
+    /// What is wrong, for people.
+    pub reason: String,
+}
+
+/// A configured range and how it is used.
+#[derive(Debug)]
+pub struct RangeUsage {
+    /// Where its addresses are unique.
+    pub space: Space,
+    /// What was configured.
+    pub record: RangeRecord,
+    /// How many addresses may be given out.
+    pub total: u128,
+    /// How many of them attachments hold.
+    pub allocated: u128,
+    /// How many rest.
+    pub resting: u128,
+    /// How many an operator keeps, or a value that cannot be read.
+    pub reserved: u128,
+}
+
+impl RangeUsage {
+    /// How many addresses are free.
+    pub fn free(&self) -> u128 {
+        self.total
+            .saturating_sub(self.allocated + self.resting + self.reserved)
+    }
+}
+
+impl<E: Etcd, C: Clock> Store<E, C> {
+    /// Asks whether the store may give out addresses now.
+    ///
+    /// # Errors
+    /// The outer error says that etcd could not be asked, the inner one why the store may not.
+    pub async fn readiness(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Result<Admitted, Refusal>, EtcdError> {
+        let gets = [self.keys.store(), self.keys.freeze()].map(Get::key);
+        let (header, replies) = self.read(gets, deadline).await?;
+        let mut replies = replies.iter();
+        let (store, freeze) = (replies.next(), replies.next());
+        Ok(self.admit(header, store, freeze))
+    }
+
+    /// The owner record of an attachment, or `None` where it has none.
+    ///
+    /// # Errors
+    /// As [`Store::readiness`]; the inner error says that the record cannot be read.
+    pub async fn owner(
+        &self,
+        attachment: &Attachment,
+        deadline: Deadline,
+    ) -> Result<Option<Result<OwnerRecord, DamagedValue>>, EtcdError> {
+        let get = Get::key(self.keys.owner(attachment));
+        let (_, replies) = self.read([get], deadline).await?;
+        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        Ok(entry.map(|entry| OwnerRecord::parse(&entry.value)))
+    }
+
+    /// Those of some addresses that `attachment` does not hold.
+    ///
+    /// # Errors
+    /// [`EtcdError`] if etcd could not be asked.
+    pub async fn not_held_by(
+        &self,
+        attachment: &Attachment,
+        addresses: &[HeldAddress],
+        deadline: Deadline,
+    ) -> Result<Vec<HeldAddress>, EtcdError> {
+        let gets = addresses
+            .iter()
+            .map(|held| self.keys.address(&held.space, held.address));
+        let (_, replies) = self.read(gets.map(Get::key), deadline).await?;
+        let holder = holder_name(attachment);
+        let held_by_it = |reply: &GetReply| {
+            reply
+                .entries
+                .first()
+                .is_some_and(|entry| entry.value == holder.as_bytes())
+        };
+        let pairs = addresses.iter().zip(&replies);
+        Ok(pairs
+            .filter(|(_, reply)| !held_by_it(reply))
+            .map(|(held, _)| held.clone())
+            .collect())
+    }
+
+    /// Everything that one node holds on one network, read at one time.
+    ///
+    /// # Errors
+    /// [`EtcdError`] if etcd could not be asked; there is no partial answer.
+    pub async fn owners_on_node(
+        &self,
+        cluster: &str,
+        node: &str,
+        network: &str,
+        deadline: Deadline,
+    ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
+        self.owners_in(self.keys.owners_of(cluster, node, network), deadline)
+            .await
+    }
+
+    /// Every attachment that holds something.
+    ///
+    /// # Errors
+    /// As [`Store::owners_on_node`].
+    pub async fn owners(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
+        self.owners_in(self.keys.all_owners(), deadline).await
+    }
+
+    async fn owners_in(
+        &self,
+        stretch: KeyRange,
+        deadline: Deadline,
+    ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
+        let (mut owners, mut damaged) = (Vec::new(), Vec::new());
+        for entry in self.entries(stretch, deadline).await? {
+            let Some(attachment) = self.keys.parse_owner(&entry.key) else {
+                let reason = "the key is not an attachment's".to_owned();
+                damaged.push(Damaged {
+                    key: entry.key,
+                    reason,
+                });
+                continue;
+            };
+            match OwnerRecord::parse(&entry.value) {
+                Ok(record) => owners.push(Owner {
+                    attachment,
+                    record,
+                    judged: entry.into(),
+                }),
+                Err(error) => damaged.push(Damaged {
+                    key: entry.key,
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        Ok((owners, damaged))
+    }
+
+    /// Address keys that no address of ours is spelled by, or whose holder cannot be read.
+    ///
+    /// # Errors
+    /// As [`Store::owners_on_node`].
+    pub async fn damaged_addresses(&self, deadline: Deadline) -> Result<Vec<Damaged>, EtcdError> {
+        let entries = self.entries(self.keys.all_addresses(), deadline).await?;
+        let judge = |entry: Entry| {
+            let reason = match (
+                self.keys.parse_address(&entry.key),
+                Holder::parse(&entry.value),
+            ) {
+                (None, _) => "the key is not an address's".to_owned(),
+                (Some(_), Err(error)) => error.to_string(),
+                (Some(_), Ok(_)) => return None,
+            };
+            Some(Damaged {
+                key: entry.key,
+                reason,
+            })
+        };
+        Ok(entries.into_iter().filter_map(judge).collect())
+    }
+
+    /// Every configured range with its use.
+    ///
+    /// # Errors
+    /// As [`Store::owners_on_node`].
+    pub async fn ranges(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(Vec<RangeUsage>, Vec<Damaged>), EtcdError> {
+        let (mut ranges, mut damaged) = (Vec::new(), Vec::new());
+        for entry in self.entries(self.keys.all_ranges(), deadline).await? {
+            let space = self.keys.parse_range_space(&entry.key);
+            let record = RangeRecord::parse(&entry.value);
+            match (space, record) {
+                (Some(space), Ok(record)) => {
+                    ranges.push(self.usage(space, record, deadline).await?);
+                }
+                (None, _) => {
+                    let reason = "the key is not a range's".to_owned();
+                    damaged.push(Damaged {
+                        key: entry.key,
+                        reason,
+                    });
+                }
+                (_, Err(error)) => {
+                    damaged.push(Damaged {
+                        key: entry.key,
+                        reason: error.to_string(),
+                    });
+                }
+            }
+        }
+        Ok((ranges, damaged))
+    }
+
+    async fn usage(
+        &self,
+        space: Space,
+        record: RangeRecord,
+        deadline: Deadline,
+    ) -> Result<RangeUsage, EtcdError> {
+        let stretch = self.keys.addresses(&space, record.bounds);
+        let range = record.range();
+        let total = range.as_ref().map_or(0, crate::range::Range::size);
+        let usable = |address: Address| range.as_ref().is_some_and(|range| range.contains(address));
+        let mut usage = RangeUsage {
+            space,
+            record,
+            total,
+            allocated: 0,
+            resting: 0,
+            reserved: 0,
+        };
+        for entry in self.entries(stretch, deadline).await? {
+            let address = self
+                .keys
+                .parse_address(&entry.key)
+                .map(|(_, address)| address);
+            if !address.is_some_and(usable) {
+                continue;
+            }
+            match Holder::parse(&entry.value) {
+                Ok(Holder::Attachment(_)) => usage.allocated += 1,
+                Ok(Holder::Cooldown(_)) => usage.resting += 1,
+                Ok(Holder::Reservation(_)) | Err(_) => usage.reserved += 1,
+            }
+        }
+        Ok(usage)
+    }
+
+    /// Writes down what is configured for a range, for listings and metrics.
+    ///
+    /// # Errors
+    /// [`EtcdError`]; nothing but a listing is the worse for it.
+    pub async fn register_range(
+        &self,
+        range: &PoolRange,
+        deadline: Deadline,
+    ) -> Result<(), EtcdError> {
+        let seen = humantime::format_rfc3339_seconds(self.clock.wall()).to_string();
+        let key = self.keys.range(&range.space, &range.range);
+        let record = RangeRecord::new(&range.range, seen);
+        let put = Op::Put(key, record.to_json().into_bytes());
+        self.persist(
+            &Txn {
+                then: vec![put],
+                ..Txn::default()
+            },
+            deadline,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// All entries of a stretch, page by page. Entries that come or go between two pages may be
+    /// missed or not; each that stays is seen once.
+    async fn entries(
+        &self,
+        mut stretch: KeyRange,
+        deadline: Deadline,
+    ) -> Result<VecDeque<Entry>, EtcdError> {
+        let mut entries = VecDeque::new();
+        let mut page = PAGE;
+        loop {
+            let get = Get::range(stretch.clone(), View::Entries, page);
+            let reply = match self.read([get], deadline).await {
+                Ok((_, replies)) => replies.into_iter().next().unwrap_or_default(),
+                // Values of the largest size that etcd takes fill an answer quickly.
+                Err(EtcdError::Unknown { .. }) if page > 1 => {
+                    page /= 4;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let more = reply.more;
+            entries.extend(reply.entries);
+            match entries.back() {
+                Some(last) if more => stretch = stretch.after(&last.key),
+                _ => return Ok(entries),
+            }
+        }
+    }
+}
