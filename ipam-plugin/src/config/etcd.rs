@@ -40,7 +40,7 @@ pub struct EtcdSection {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "a list of endpoints, or a text with commas between them"
+    expecting = "it must be a list of endpoints, or a text with commas between them"
 )]
 pub enum Endpoints {
     /// `["10.0.0.1:2379", "10.0.0.2:2379"]`

@@ -140,6 +140,7 @@ impl Pools {
             .filter_map(|draft| draft.gateway)
             .collect();
         gateways.extend(gateway);
+        gateways.extend(gateways_of_fixed(section));
         gateways.sort_unstable();
         gateways.dedup();
 
@@ -172,6 +173,12 @@ fn top_gateway(section: &IpamSection) -> Result<Option<Address>, RangeError> {
         Zeros::Decimal
     };
     optional_address(section.gateway.as_ref(), zeros, "ipam.gateway")
+}
+
+/// The gateways of `addresses`. One that cannot be read is reported where the addresses are read.
+fn gateways_of_fixed(section: &IpamSection) -> impl Iterator<Item = Address> {
+    let fixed = section.addresses.iter().flatten();
+    fixed.filter_map(|entry| parse_address(entry.gateway.as_ref()?, Zeros::Decimal).ok())
 }
 
 /// Makes the range, without any gateway of the whole configuration.

@@ -209,7 +209,7 @@ pub struct DnsEntry {
 
 /// A boolean that may also be written as text, as libcni reads `disableGC`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "true or false")]
+#[serde(untagged, expecting = "it must be true or false")]
 pub enum Flag {
     /// `true` or `false`.
     Bool(bool),

@@ -274,12 +274,13 @@ fn no_gateway_of_the_configuration_is_given_out_by_any_range() {
     let sets = read(json!({
         "range": "10.0.0.0/28", "gateway": "10.0.0.3",
         "ipRanges": [{"range": "10.0.0.0/29", "gateway": "10.0.0.2"}],
+        "addresses": [{"address": "10.0.0.9/28", "gateway": "10.0.0.4"}],
     }));
     assert_eq!(
         sets.unwrap(),
         [
-            ["10.0.0.1,10.0.0.4-10.0.0.14/28 gw 10.0.0.3"],
-            ["10.0.0.1,10.0.0.4-10.0.0.6/29 gw 10.0.0.2"],
+            ["10.0.0.1,10.0.0.5-10.0.0.14/28 gw 10.0.0.3"],
+            ["10.0.0.1,10.0.0.5-10.0.0.6/29 gw 10.0.0.2"],
         ]
     );
 }
