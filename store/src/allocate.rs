@@ -198,6 +198,26 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     }
 }
 
+impl<E: Etcd, C: Clock> Store<E, C> {
+    /// Whether a claim could be allocated now: for STATUS. An exact claim always could.
+    ///
+    /// # Errors
+    /// [`AllocateError::Exhausted`] if not; [`AllocateError::Etcd`] if it cannot be told.
+    pub async fn has_room(
+        &self,
+        claim: &Claim,
+        rng: &mut (impl Rng + Send),
+        deadline: Deadline,
+    ) -> Result<(), AllocateError> {
+        match Pool::of(claim) {
+            Some(mut pool) => {
+                search::find_room(self, &mut pool, 1, Order::Lowest, rng, deadline).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// One call of [`Store::allocate`].
 struct Attempt<'a, E, C> {
     store: &'a Store<E, C>,

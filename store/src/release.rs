@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 use crate::etcd::EtcdError;
+use crate::inspect::Owner;
 use crate::key::holder_name;
 use crate::names::Attachment;
 use crate::record::{Cooldown, DamagedValue, OwnerRecord, StoreRecord, cooldown_value};
-use crate::retry::{Backoff, Deadline};
+use crate::retry::{Backoff, Deadline, persist};
 use crate::store::Store;
 use crate::txn::{Compare, Entry, Etcd, Get, GetReply, Op, Txn};
 
@@ -165,6 +166,25 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             reply => reply,
         };
         Ok(reply?.succeeded)
+    }
+
+    /// Releases a record that a listing showed, if it is still what was listed: `false` if it has
+    /// changed or is gone.
+    ///
+    /// # Errors
+    /// [`EtcdError`], after which the record may be gone or not.
+    pub async fn release_listed(
+        &self,
+        owner: &Owner,
+        deadline: Deadline,
+    ) -> Result<bool, EtcdError> {
+        let Owner {
+            attachment,
+            record,
+            judged,
+        } = owner;
+        let once = async || self.release_judged(attachment, judged, record).await;
+        persist(&self.clock, deadline, once).await
     }
 
     fn release_txn(

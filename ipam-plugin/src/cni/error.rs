@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
-
 use super::version::Version;
 
 /// What kind of failure it is.
@@ -117,13 +115,15 @@ impl CniError {
 
     /// The JSON object for standard output. `None` where the configuration's version is unknown.
     pub fn to_json(&self, version: Option<Version>) -> String {
-        json!({
-            "cniVersion": version.unwrap_or(Version::LATEST).as_str(),
-            "code": self.code.number(),
-            "msg": self.msg,
-            "details": self.details,
-        })
-        .to_string()
+        let mut object = serde_json::Map::new();
+        let version = version.unwrap_or(Version::LATEST).as_str();
+        object.insert("cniVersion".to_owned(), version.into());
+        object.insert("code".to_owned(), self.code.number().into());
+        object.insert("msg".to_owned(), self.msg.as_str().into());
+        if !self.details.is_empty() {
+            object.insert("details".to_owned(), self.details.as_str().into());
+        }
+        serde_json::Value::Object(object).to_string()
     }
 }
 
@@ -152,6 +152,7 @@ fn reword(text: String) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn an_error_is_one_object_with_an_unsigned_code() {

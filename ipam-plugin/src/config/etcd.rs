@@ -129,19 +129,23 @@ impl EtcdAccess {
         }
     }
 
-    /// What both say together, key by key; `self` wins.
+    /// What both say together, key by key; `self` wins. A layer that names other endpoints gets no
+    /// password, which is not for them, and with other endpoints or another prefix no store id,
+    /// which is another store's.
     #[must_use]
     pub fn over(self, defaults: Self) -> Self {
+        let elsewhere = self.endpoints.is_some() && self.endpoints != defaults.endpoints;
+        let other_store = elsewhere || (self.prefix.is_some() && self.prefix != defaults.prefix);
         Self {
             endpoints: self.endpoints.or(defaults.endpoints),
             server_name: self.server_name.or(defaults.server_name),
             ca_file: self.ca_file.or(defaults.ca_file),
             cert_file: self.cert_file.or(defaults.cert_file),
             key_file: self.key_file.or(defaults.key_file),
-            username: self.username.or(defaults.username),
-            password: self.password.or(defaults.password),
+            username: self.username.or(defaults.username.filter(|_| !elsewhere)),
+            password: self.password.or(defaults.password.filter(|_| !elsewhere)),
             prefix: self.prefix.or(defaults.prefix),
-            store_id: self.store_id.or(defaults.store_id),
+            store_id: self.store_id.or(defaults.store_id.filter(|_| !other_store)),
         }
     }
 
@@ -263,12 +267,28 @@ mod tests {
             "etcd": {"endpoints": "own:1", "prefix": "/mine"}, "etcd_host": "theirs:1",
         }));
         let file = access(json!({
-            "etcd": {"endpoints": ["file:1"], "prefix": "/file", "store_id": "s"},
+            "etcd": {"endpoints": ["file:1"], "prefix": "/file", "ca_file": "/ca"},
         }));
         let both = network.over(file);
         assert_eq!(both.endpoints(), ["own:1"]);
         assert_eq!(both.prefix(), "/mine");
-        assert_eq!(both.store_id(), Some("s"));
+        assert_eq!(both.settings().unwrap().ca_file, Some("/ca".into()));
+    }
+
+    #[test]
+    fn a_password_and_a_store_id_stay_with_the_endpoints_that_they_belong_to() {
+        let file = access(json!({"etcd": {
+            "endpoints": ["file:1"], "store_id": "s", "username": "u", "password_file": "/p",
+        }}));
+        let same = EtcdAccess::default().over(file.clone());
+        assert_eq!(same.store_id(), Some("s"));
+        assert!(same.settings().unwrap().credentials.is_some());
+        let elsewhere = access(json!({"etcd": {"endpoints": ["own:1"]}})).over(file.clone());
+        assert_eq!(elsewhere.store_id(), None);
+        assert!(elsewhere.settings().unwrap().credentials.is_none());
+        let beside = access(json!({"etcd": {"prefix": "/mine"}})).over(file);
+        assert_eq!(beside.store_id(), None);
+        assert!(beside.settings().unwrap().credentials.is_some());
     }
 
     #[test]

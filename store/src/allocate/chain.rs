@@ -51,7 +51,8 @@ pub(super) enum Expect {
     Rested(Entry),
 }
 
-/// One candidate for every claim, all different.
+/// One candidate for every claim. No address stands in it twice, not even in two spaces: one
+/// interface is to have them all.
 pub(super) type Row = Vec<Candidate>;
 
 /// What became of a chain.
@@ -95,19 +96,17 @@ fn row(exact: &[Option<Candidate>], pools: &[Pool<'_>], index: usize) -> Option<
                 .iter()
                 .cycle()
                 .skip(index % candidates.len().max(1));
-            from.take(candidates.len())
-                .find(|candidate| !holds(&row, candidate))?
-                .clone()
+            let is_new = |one: &&Candidate| {
+                let others = exact.iter().flatten().chain(&row);
+                others
+                    .into_iter()
+                    .all(|other| other.held.address != one.held.address)
+            };
+            from.take(candidates.len()).find(is_new)?.clone()
         };
         row.push(candidate);
     }
     Some(row)
-}
-
-fn holds(row: &Row, candidate: &Candidate) -> bool {
-    row.iter().any(|other| {
-        other.held.address == candidate.held.address && other.held.space == candidate.held.space
-    })
 }
 
 impl<E: Etcd, C: Clock> Attempt<'_, E, C> {

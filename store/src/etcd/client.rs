@@ -50,7 +50,7 @@ impl Client {
         if let Some(connection) = &state.connection {
             return Ok(connection.clone());
         }
-        let connection = dial(&self.settings, state.disappointing.as_deref()).await?;
+        let connection = Box::pin(dial(&self.settings, state.disappointing.as_deref())).await?;
         state.connection = Some(connection.clone());
         Ok(connection)
     }
@@ -68,7 +68,7 @@ impl Client {
         } else {
             CALL_TIMEOUT
         };
-        let error = match tokio::time::timeout(limit, call(&connection)).await {
+        let error = match tokio::time::timeout(limit, Box::pin(call(&connection))).await {
             Ok(Ok(answer)) => {
                 self.failures.store(0, Ordering::Relaxed);
                 return Ok(answer);

@@ -1,0 +1,82 @@
+//! The journal: one file per attachment that says where its ADD wrote.
+//!
+//! It lets a DEL that was given nothing but names find its records, and after a restored etcd it
+//! is what the node says that it holds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use store::gate::Seen;
+use store::record::OwnerRecord;
+
+use super::{LocalName, Place, files};
+
+/// What one ADD wrote, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The version of the entry.
+    pub v: u32,
+    /// Whose it is.
+    pub name: LocalName,
+    /// Where it wrote.
+    pub place: Place,
+    /// The store that was there.
+    pub store_id: String,
+    /// How far the store was when it wrote.
+    pub seen: Seen,
+    /// What it wrote; its boot says in which life of the machine.
+    pub record: OwnerRecord,
+}
+
+/// The journal of one node.
+pub struct Journal {
+    dir: PathBuf,
+}
+
+impl Journal {
+    /// The journal in this state directory.
+    pub fn new(state_dir: &Path) -> Self {
+        Self {
+            dir: state_dir.join("journal"),
+        }
+    }
+
+    /// Writes an attachment's entry, durably within the boot.
+    pub fn write(&self, entry: &Entry) -> io::Result<()> {
+        files::write_durably(&self.dir, &entry.name.file_name(), entry)
+    }
+
+    /// The entry of an attachment, if there is one.
+    pub fn read(&self, name: &LocalName) -> Option<Entry> {
+        let entry: Entry = files::read(&self.dir.join(name.file_name()))?;
+        (entry.name == *name).then_some(entry)
+    }
+
+    /// Forgets an attachment.
+    pub fn remove(&self, name: &LocalName) -> io::Result<()> {
+        files::remove(&self.dir.join(name.file_name()))
+    }
+
+    /// Forgets an attachment if its entry was written under the random `id`.
+    pub fn remove_if(&self, name: &LocalName, id: &str) -> io::Result<()> {
+        match self.read(name) {
+            Some(entry) if entry.record.id == id => self.remove(name),
+            _ => Ok(()),
+        }
+    }
+
+    /// The places where this node wrote for a network, each once.
+    pub fn places(&self, network: &str) -> Vec<Place> {
+        let mut places = Vec::new();
+        for name in files::names_in(&self.dir) {
+            let Some(entry) = files::read::<Entry>(&self.dir.join(name)) else {
+                continue;
+            };
+            if entry.name.network == network && !places.contains(&entry.place) {
+                places.push(entry.place);
+            }
+        }
+        places
+    }
+}

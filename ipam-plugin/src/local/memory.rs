@@ -1,0 +1,42 @@
+//! How far this node has seen each store: a store that shows less was brought back from the past.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use store::gate::{Admitted, Seen};
+
+use super::{Place, files};
+
+/// The memory of one node for the store of one place.
+pub struct Memory {
+    dir: PathBuf,
+    name: String,
+}
+
+impl Memory {
+    /// The memory of the store at `place`, in this state directory.
+    pub fn new(state_dir: &Path, place: &Place) -> Self {
+        let mut endpoints = place.etcd.endpoints().to_vec();
+        endpoints.sort_unstable();
+        let identity = format!("{}\0{}", endpoints.join("\0"), place.etcd.prefix());
+        let name = format!("{:016x}", files::fnv1a(identity.as_bytes()));
+        Self {
+            dir: state_dir.join("seen"),
+            name,
+        }
+    }
+
+    /// The store's id and how far it was seen. To be read before etcd is asked: what others of this
+    /// node saw by then, a later answer cannot lack.
+    pub fn read(&self) -> Option<(String, Seen)> {
+        files::read(&self.dir.join(&self.name))
+    }
+
+    /// Remembers an answer, unless more was seen already.
+    pub fn remember(&self, admitted: &Admitted) -> io::Result<()> {
+        match self.read() {
+            Some((id, seen)) if id == admitted.store_id && seen >= admitted.seen => Ok(()),
+            _ => files::write_durably(&self.dir, &self.name, &(&admitted.store_id, admitted.seen)),
+        }
+    }
+}

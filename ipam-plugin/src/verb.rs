@@ -1,0 +1,228 @@
+//! The verbs of CNI, one file each, and what they share.
+
+pub mod add;
+pub mod check;
+pub mod del;
+pub mod gc;
+pub mod replay;
+pub mod status;
+
+use std::time::{Duration, SystemTime};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use store::allocate::AllocateError;
+use store::clock::SystemClock;
+use store::etcd::{Client, EtcdError};
+use store::gate::{Gate, Refusal, Seen};
+use store::key::Keyspace;
+use store::names::Attachment;
+use store::record::Boot;
+use store::release::ReleaseError;
+use store::retry::Deadline;
+use store::store::Store;
+
+use crate::cni::command::Target;
+use crate::cni::error::{CniError, Code};
+use crate::config::NetworkConfig;
+use crate::local::journal::Journal;
+use crate::local::spool::Spool;
+use crate::local::{LocalName, Place, identity};
+
+/// The store as the plugin reaches it.
+type EtcdStore = Store<Client, SystemClock>;
+
+/// How long each verb may take. What runtimes allow is longer (containerd and CRI-O: a minute or
+/// more), so that the plugin always has the last word.
+pub mod budget {
+    use std::time::Duration;
+
+    /// ADD, the way back included. Recovery after a restore relies on it.
+    pub const ADD: Duration = Duration::from_secs(20);
+    /// DEL, before it is left to the spool.
+    pub const DEL: Duration = Duration::from_secs(10);
+    /// CHECK.
+    pub const CHECK: Duration = Duration::from_secs(5);
+    /// GC.
+    pub const GC: Duration = Duration::from_secs(25);
+    /// STATUS.
+    pub const STATUS: Duration = Duration::from_secs(2);
+    /// The delivery of spooled releases beside another verb.
+    pub const REPLAY: Duration = Duration::from_secs(1);
+    /// How much later than its budget a process ends itself, whatever it waits for.
+    pub const GRACE: Duration = Duration::from_secs(2);
+}
+
+/// One call of the plugin.
+pub struct Call {
+    /// The network's configuration over the node's.
+    pub config: NetworkConfig,
+    /// This process's life.
+    pub boot: Boot,
+    /// The plugin's file name, which is its CNI type.
+    pub binary: String,
+    clock: SystemClock,
+}
+
+impl Call {
+    /// A call that begins now.
+    pub fn new(config: NetworkConfig, binary: String) -> Self {
+        Self {
+            config,
+            boot: identity::boot(),
+            binary,
+            clock: SystemClock::start(),
+        }
+    }
+
+    /// How long the verb may take, which the configuration can shorten.
+    pub fn budget(&self, longest: Duration) -> Duration {
+        // A budget that cannot be read is no reason to give an address or to keep one.
+        let timeout = self.config.section().timeout().ok().flatten();
+        timeout.map_or(longest, |timeout| timeout.min(longest))
+    }
+
+    /// How long the process has run, suspends and stops included.
+    fn elapsed(&self) -> Duration {
+        let started = Duration::from_millis(self.boot.started_ms);
+        identity::since_boot().saturating_sub(started)
+    }
+
+    fn deadline(&self, budget: Duration) -> Deadline {
+        Deadline::after(&self.clock, budget.saturating_sub(self.elapsed()))
+    }
+
+    /// The attachment as the runtime names it.
+    fn name(&self, target: &Target) -> LocalName {
+        LocalName {
+            network: self.config.name().to_owned(),
+            container: target.container.clone(),
+            interface: target.interface.clone(),
+        }
+    }
+
+    /// Where the configuration says that the store is. `None` where it does not say.
+    fn configured_place(&self) -> Option<Place> {
+        let etcd = self.config.etcd().clone();
+        let section = self.config.section();
+        let node = section
+            .node_name()
+            .map(str::to_owned)
+            .or_else(identity::node_name)?;
+        let cluster = section.cluster().to_owned();
+        etcd.has_endpoints().then_some(Place {
+            etcd,
+            cluster,
+            node,
+        })
+    }
+
+    /// Where an attachment's records may be, the likeliest place first. The network's configuration
+    /// may have been stripped or changed since its ADD, the journal knows where that wrote.
+    fn places(&self, name: &LocalName) -> Vec<Place> {
+        let journalled = self.journal().read(name).map(|entry| entry.place);
+        let configured = self.configured_place();
+        let mut places = Vec::new();
+        if self.config.network_etcd().has_endpoints() {
+            places.extend(configured);
+            places.extend(journalled);
+        } else {
+            places.extend(journalled.or(configured));
+        }
+        places.dedup();
+        places
+    }
+
+    fn journal(&self) -> Journal {
+        Journal::new(&self.config.section().state_dir())
+    }
+
+    fn spool(&self) -> Spool {
+        Spool::new(&self.config.section().spool_dir())
+    }
+
+    /// The store at a place.
+    fn store(&self, place: &Place, memory: Option<(String, Seen)>) -> Result<EtcdStore, CniError> {
+        let gate = Gate {
+            store_id: place.etcd.store_id().map(str::to_owned),
+            memory,
+        };
+        let keys = Keyspace::new(place.etcd.prefix());
+        Ok(Store::new(
+            Client::new(place.etcd.settings()?),
+            self.clock,
+            keys,
+            gate,
+        ))
+    }
+}
+
+/// What a call decides by chance.
+fn rng() -> StdRng {
+    StdRng::from_rng(&mut rand::rng())
+}
+
+/// The wall clock, for people and file names.
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// What a runtime is told when etcd fails.
+fn etcd_error(error: &EtcdError) -> CniError {
+    let code = match error {
+        EtcdError::Unreachable(_)
+        | EtcdError::Unknown { .. }
+        | EtcdError::Overloaded { .. }
+        | EtcdError::NoSpace(_) => Code::TryAgain,
+        EtcdError::TooManyOperations(_)
+        | EtcdError::Denied { .. }
+        | EtcdError::File { .. }
+        | EtcdError::Settings(_) => Code::InvalidConfig,
+    };
+    CniError::new(code, error.to_string())
+}
+
+/// What a runtime is told when the store may not give out addresses.
+fn refusal(refusal: &Refusal) -> CniError {
+    let code = match refusal {
+        Refusal::NotInitialised(_) | Refusal::UnknownSchema(_) | Refusal::Damaged(_) => {
+            Code::StoreNotInitialised
+        }
+        Refusal::OtherStore { .. } | Refusal::Restored { .. } | Refusal::BehindMemory { .. } => {
+            Code::StoreRestored
+        }
+        Refusal::Frozen(_) => Code::StoreFrozen,
+    };
+    CniError::new(code, refusal.to_string())
+}
+
+/// What a runtime is told when an ADD fails.
+fn allocate_error(error: &AllocateError) -> CniError {
+    let code = match error {
+        AllocateError::Refused(why) => return refusal(why),
+        AllocateError::Etcd(error) => return etcd_error(error),
+        AllocateError::LeftBehind { error: inner } => {
+            return CniError::new(allocate_error(inner).code(), error.to_string());
+        }
+        AllocateError::Exhausted { .. } => Code::Exhausted,
+        AllocateError::Taken { .. } => Code::Taken,
+        AllocateError::TooManyClaims(_) => Code::InvalidConfig,
+        AllocateError::Contended => Code::TryAgain,
+        AllocateError::Inconsistent { .. } | AllocateError::DamagedOwner { .. } => Code::Io,
+    };
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    CniError::new(code, error.to_string()).with_details(cause)
+}
+
+/// What a runtime is told when a release fails that could not be spooled either.
+fn release_error(error: &ReleaseError, attachment: &Attachment) -> CniError {
+    let code = match error {
+        ReleaseError::Etcd(error) => etcd_error(error).code(),
+        ReleaseError::OtherStore { .. } => Code::StoreRestored,
+        ReleaseError::Damaged { .. } => Code::Io,
+        ReleaseError::Contended(_) => Code::TryAgain,
+    };
+    CniError::new(code, error.to_string()).with_details(attachment.to_string())
+}
