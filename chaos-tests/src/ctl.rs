@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::binaries;
-use crate::etcd::EtcdServer;
 use crate::process::{self, Finish, Output};
 
 /// Runs `ipamctl` with these arguments, whatever comes of it.
@@ -31,11 +30,4 @@ pub fn list(endpoints: &[String], verb: &str) -> Result<Vec<Value>> {
     let output = run(endpoints, &[verb, "-o", "json"])?;
     ensure!(output.status.success(), "ipamctl {verb}: {output:?}");
     serde_json::from_str(&output.stdout).with_context(|| format!("ipamctl {verb}: {output:?}"))
-}
-
-/// An etcd server with a fresh store.
-pub fn fresh_store() -> Result<EtcdServer> {
-    let etcd = EtcdServer::start()?;
-    init(&[etcd.endpoint()], &[])?;
-    Ok(etcd)
 }

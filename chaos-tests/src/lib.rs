@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod etcd;
 pub mod holdings;
 pub mod install;
+pub mod lab;
 pub mod layout;
 pub mod loopback;
 pub mod node;
