@@ -65,7 +65,7 @@ impl NetworkConfig {
         let name = text(&object, "name")?;
         let network = match object.remove("ipam") {
             None => None,
-            Some(Value::Object(section)) => Some(Layer::read(section, "ipam")?),
+            Some(Value::Object(section)) => Some(Layer::read(section, "ipam")),
             Some(other) => return Err(wrong_type("ipam", "an object", &other)),
         };
         if name.is_empty() {
@@ -90,20 +90,24 @@ impl NetworkConfig {
                 .map(previous::addresses)
                 .unwrap_or_default(),
             gc,
-            warnings: unknown_keys(merged.section(), "ipam"),
+            warnings: network
+                .iter()
+                .flat_map(|own| unknown_keys(own.section(), "ipam"))
+                .collect(),
             network,
             merged,
         })
     }
 
-    /// Puts the node's defaults under the network's own keys. Code 6 where they cannot go together.
-    pub fn with_node_file(mut self, file: &NodeFile) -> Result<Self, CniError> {
+    /// Puts the node's defaults under the network's own keys.
+    #[must_use]
+    pub fn with_node_file(mut self, file: &NodeFile) -> Self {
         let own = self.network.clone().unwrap_or_default();
-        self.merged = own.over(file.layer())?;
+        self.merged = own.over(file.layer());
         self.etcd = EtcdAccess::of(own.section()).over(file.etcd());
         let path = file.path().display().to_string();
         self.warnings.extend(unknown_keys(file.section(), &path));
-        Ok(self)
+        self
     }
 
     /// The version of the specification that the answer is written in.
@@ -126,9 +130,16 @@ impl NetworkConfig {
         self.network.as_ref().map(Layer::section)
     }
 
-    /// What for people to read: keys that nobody knows.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// For people to read: keys that nobody knows, or that do nothing where they stand, or that
+    /// cannot be read.
+    pub fn warnings(&self) -> Vec<String> {
+        let broken = self.merged.broken().map(ToString::to_string);
+        self.warnings
+            .iter()
+            .cloned()
+            .chain(unused_keys(self.section()))
+            .chain(broken)
+            .collect()
     }
 
     /// Where etcd is, with the node's defaults.
@@ -206,21 +217,21 @@ impl NetworkConfig {
 
     /// The routes of the answer. Codes 6 and 7.
     pub fn routes(&self) -> Result<Vec<Route>, CniError> {
-        answer::routes(self.for_add()?)
+        answer::routes(self.readable()?)
     }
 
     /// The name resolution of the answer. Codes 6 and 7.
     pub fn dns(&self) -> Result<Dns, CniError> {
-        answer::dns(self.for_add()?)
+        answer::dns(self.readable()?)
     }
 
     fn pools(&self) -> Result<Pools, CniError> {
         let asked = self.asked.as_ref().map_err(Clone::clone)?;
-        Ok(Pools::read(self.for_add()?, &asked.ip_ranges)?)
+        Ok(Pools::read(self.readable()?, &asked.ip_ranges)?)
     }
 
-    /// The section, where every key can be read.
-    fn for_add(&self) -> Result<&IpamSection, CniError> {
+    /// The section, where every key of it can be read; else code 6. A DEL does not ask.
+    pub fn readable(&self) -> Result<&IpamSection, CniError> {
         self.merged
             .broken()
             .map_or(Ok(self.section()), |error| Err(error.clone()))
@@ -241,11 +252,35 @@ fn wrong_type(key: &str, wanted: &str, value: &Value) -> CniError {
 }
 
 fn unknown_keys(section: &IpamSection, place: &str) -> Vec<String> {
-    section
-        .unknown
-        .keys()
+    let unknown = section.unknown.keys();
+    unknown
         .map(|key| format!("{place}: the key {key:?} is unknown and ignored"))
         .collect()
+}
+
+/// Keys that narrow a range of the other spelling, or none: they do nothing, and whoever wrote them
+/// may believe that they do.
+fn unused_keys(section: &IpamSection) -> Vec<String> {
+    let mut unused = Vec::new();
+    let mut want = |key: &str, is_set: bool, owner: &str, has_owner: bool| {
+        if is_set && !has_owner {
+            unused.push(format!(
+                "ipam: the key {key:?} does nothing without {owner:?}"
+            ));
+        }
+    };
+    let (range, subnet) = (section.range.is_some(), section.subnet.is_some());
+    want("range_start", section.range_start.is_some(), "range", range);
+    want("range_end", section.range_end.is_some(), "range", range);
+    want("rangeStart", section.start.is_some(), "subnet", subnet);
+    want("rangeEnd", section.end.is_some(), "subnet", subnet);
+    want(
+        "exclude",
+        section.exclude.is_some(),
+        "range",
+        range || subnet,
+    );
+    unused
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn serve(
     let config = NetworkConfig::parse(&bytes)?;
     *version = Some(config.version());
     config.version().allows(&environment.command)?;
-    let (config, warnings) = with_node_file(config, variables, &environment.command)?;
+    let (config, file, warnings) = with_node_file(config, variables, &environment.command)?;
     log::start(
         config.section().log_file().as_deref(),
         log::level(config.section().log_level()),
@@ -63,7 +63,11 @@ fn serve(
     for warning in config.warnings().iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
-    carry_out(&Call::new(config, binary.to_owned()), &environment, out)
+    carry_out(
+        &Call::new(config, file, binary.to_owned()),
+        &environment,
+        out,
+    )
 }
 
 /// A node's file that cannot be read stops an ADD. Everything else goes on with what is known, and
@@ -72,20 +76,21 @@ fn with_node_file(
     config: NetworkConfig,
     variables: &impl Fn(&str) -> Option<String>,
     command: &Command,
-) -> Result<(NetworkConfig, Vec<String>), CniError> {
+) -> Result<(NetworkConfig, Option<NodeFile>, Vec<String>), CniError> {
     let environment = variables("ETCD_IPAM_CONFIG");
-    let merged =
-        NodeFile::find(config.configuration_path(), environment.as_deref()).and_then(|search| {
-            let merged = match &search.file {
-                Some(file) => config.clone().with_node_file(file)?,
-                None => config.clone(),
+    match (
+        NodeFile::find(config.configuration_path(), environment.as_deref()),
+        command,
+    ) {
+        (Ok(search), _) => {
+            let config = match &search.file {
+                Some(file) => config.with_node_file(file),
+                None => config,
             };
-            Ok((merged, search.warnings))
-        });
-    match (merged, command) {
-        (Ok(merged), _) => Ok(merged),
+            Ok((config, search.file, search.warnings))
+        }
         (Err(error), Command::Add(_)) => Err(error),
-        (Err(error), _) => Ok((config, vec![error.to_string()])),
+        (Err(error), _) => Ok((config, None, vec![error.to_string()])),
     }
 }
 

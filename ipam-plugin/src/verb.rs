@@ -24,7 +24,7 @@ use store::store::Store;
 
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
-use crate::config::NetworkConfig;
+use crate::config::{EtcdAccess, IpamSection, NetworkConfig, NodeFile};
 use crate::local::journal::Journal;
 use crate::local::spool::Spool;
 use crate::local::{LocalName, Place, identity};
@@ -61,16 +61,18 @@ pub struct Call {
     pub boot: Boot,
     /// The plugin's file name, which is its CNI type.
     pub binary: String,
+    file: Option<NodeFile>,
     clock: SystemClock,
 }
 
 impl Call {
     /// A call that begins now.
-    pub fn new(config: NetworkConfig, binary: String) -> Self {
+    pub fn new(config: NetworkConfig, file: Option<NodeFile>, binary: String) -> Self {
         Self {
             config,
             boot: identity::boot(),
             binary,
+            file,
             clock: SystemClock::start(),
         }
     }
@@ -103,18 +105,13 @@ impl Call {
 
     /// Where the configuration says that the store is. `None` where it does not say.
     fn configured_place(&self) -> Option<Place> {
-        let etcd = self.config.etcd().clone();
-        let section = self.config.section();
-        let node = section
-            .node_name()
-            .map(str::to_owned)
-            .or_else(identity::node_name)?;
-        let cluster = section.cluster().to_owned();
-        etcd.has_endpoints().then_some(Place {
-            etcd,
-            cluster,
-            node,
-        })
+        place(self.config.etcd().clone(), self.config.section())
+    }
+
+    /// Where the node's file alone says that the store is.
+    fn place_of_node_file(&self) -> Option<Place> {
+        let file = self.file.as_ref()?;
+        place(file.etcd(), file.section())
     }
 
     /// Where an attachment's records may be, the likeliest place first. The network's configuration
@@ -155,6 +152,19 @@ impl Call {
             gate,
         ))
     }
+}
+
+fn place(etcd: EtcdAccess, section: &IpamSection) -> Option<Place> {
+    let node = section
+        .node_name()
+        .map(str::to_owned)
+        .or_else(identity::node_name)?;
+    let cluster = section.cluster().to_owned();
+    etcd.has_endpoints().then_some(Place {
+        etcd,
+        cluster,
+        node,
+    })
 }
 
 /// What a call decides by chance.

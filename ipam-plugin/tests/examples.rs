@@ -111,7 +111,7 @@ fn the_node_file_says_where_etcd_is() {
     let search = NodeFile::find(path.to_str(), None).unwrap();
     let network = json!({"cniVersion": "1.0.0", "name": "lan", "ipam": {"type": "etcd-ipam"}});
     let network = NetworkConfig::parse(network.to_string().as_bytes()).unwrap();
-    let merged = network.with_node_file(&search.file.unwrap()).unwrap();
+    let merged = network.with_node_file(&search.file.unwrap());
     assert_eq!(merged.warnings(), [""; 0]);
     let settings = merged.etcd().settings().unwrap();
     assert_eq!(settings.endpoints.len(), 3);

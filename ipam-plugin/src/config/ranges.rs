@@ -9,7 +9,7 @@ use store::names::Space;
 use store::range::{Range, Span};
 
 use super::section::{HostLocalRange, IpamSection};
-use super::text::{TextError, Zeros, parse_address};
+use super::text::{TextError, Zeros, parse_address, parse_cidr};
 use crate::cni::error::{CniError, Code};
 
 /// The address space of a network that names none.
@@ -212,6 +212,19 @@ fn optional_address(
     text.map(|text| parse_address(text, zeros))
         .transpose()
         .map_err(|error| Problem::from(error).at(key))
+}
+
+/// Reads what is never given out: addresses, and prefixes whose host bits are masked.
+fn excludes(texts: Option<&[String]>, zeros: Zeros, path: &str) -> Result<Vec<Span>, RangeError> {
+    let exclude = |text: &String| {
+        if text.contains('/') {
+            parse_cidr(text, zeros).map(|cidr| cidr.network.into())
+        } else {
+            parse_address(text, zeros).map(Span::from)
+        }
+    };
+    let excludes: Result<_, _> = texts.unwrap_or_default().iter().map(exclude).collect();
+    excludes.map_err(|error| Problem::from(error).at(format!("{path}exclude")))
 }
 
 /// Which is the last usable address of an IPv6 network.

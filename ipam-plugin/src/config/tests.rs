@@ -351,7 +351,8 @@ fn an_unknown_key_is_named() {
         json!({"range": "10.0.0.0/24", "RANGE_START": "10.0.0.5", "rangestarts": 1, "datastore": {}, "sleep_for_race": "x"}),
         json!({"x-top": 1}),
     );
-    let [warning] = config.warnings() else {
+    let warnings = config.warnings();
+    let [warning] = warnings.as_slice() else {
         panic!("{:?}", config.warnings())
     };
     assert!(warning.contains("\"rangestarts\""), "{warning}");
@@ -372,8 +373,7 @@ fn the_nodes_file_fills_what_the_network_leaves_open() {
     let found = NodeFile::find(path.to_str(), None).unwrap();
     std::fs::remove_file(&path).unwrap();
     let config = network(json!({"node_name": "own", "etcd_host": "own:1"}), json!({}))
-        .with_node_file(&found.file.unwrap())
-        .unwrap();
+        .with_node_file(&found.file.unwrap());
     assert_eq!(config.section().cluster(), "c");
     assert_eq!(config.section().node_name(), Some("own"));
     assert_eq!(config.etcd().endpoints(), ["own:1"]);
@@ -400,4 +400,30 @@ proptest! {
             let _ = config.etcd().settings();
         }
     }
+}
+
+#[test]
+fn a_key_that_does_nothing_where_it_stands_is_named() {
+    let ipam =
+        json!({"ranges": [], "range_start": "10.0.0.5", "rangeEnd": "10.0.0.9", "exclude": []});
+    let warnings = network(ipam, json!({})).warnings();
+    for key in ["range_start", "rangeEnd", "exclude"] {
+        assert!(
+            warnings.iter().any(|warning| warning.contains(key)),
+            "{key}: {warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn exclude_narrows_a_subnet_too() {
+    let ipam = json!({"subnet": "10.0.0.0/29", "exclude": ["10.0.0.2", "10.0.0.4/30"]});
+    let ranges = network(ipam, json!({})).ranges().unwrap();
+    let pieces: Vec<_> = ranges[0]
+        .range
+        .pieces()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(pieces, ["10.0.0.3"]);
 }

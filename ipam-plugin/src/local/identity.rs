@@ -29,7 +29,9 @@ pub fn since_boot() -> Duration {
 
 /// The name that the node goes by: `$NODENAME`, else the host's.
 pub fn node_name() -> Option<String> {
-    let variable = std::env::var("NODENAME").ok();
+    let variable = std::env::var("NODENAME")
+        .ok()
+        .filter(|name| !name.is_empty());
     let name = variable.unwrap_or_else(|| first_line("/proc/sys/kernel/hostname"));
     (!name.is_empty()).then_some(name)
 }

@@ -16,6 +16,7 @@ use crate::cni::error::{CniError, Code};
 /// [`CniError`] with code 106 where the interface holds nothing, 101 where an address that it uses
 /// is not its own.
 pub async fn run(call: &Call, target: &Target, args: &str) -> Result<(), CniError> {
+    call.config.readable()?;
     let name = call.name(target);
     let places = call.places(&name);
     // Says what is missing, where something is.

@@ -20,6 +20,7 @@ const BELIEVED_EMPTY: usize = 3;
 /// # Errors
 /// [`CniError`] after everything was tried, if anything failed.
 pub async fn run(call: &Call) -> Result<(), CniError> {
+    call.config.readable()?;
     let Some(valid) = call.config.valid_attachments()? else {
         return Ok(());
     };

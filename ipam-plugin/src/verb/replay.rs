@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::release::ReleaseError;
+use store::release::{ReleaseError, Released};
 use store::retry::Deadline;
 
 use super::{Call, now};
@@ -24,7 +24,11 @@ pub async fn run(call: &Call, budget: Duration) {
         if deadline.remaining(&call.clock).is_zero() {
             return;
         }
-        let place = spooled.entry.place.clone().or_else(|| here.clone());
+        let place = match &spooled.entry.place {
+            Some(place) => Some(place.clone()),
+            // A DEL that knew no store: the node's own, else the one of whoever calls.
+            None => call.place_of_node_file().or_else(|| here.clone()),
+        };
         let Some(place) = place.filter(|place| !out_of_reach.contains(place)) else {
             continue;
         };
@@ -68,6 +72,10 @@ async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), Re
     // One try: what is out of reach must not hold up the call that this one stands beside.
     let deadline = Deadline::after(&call.clock, Duration::ZERO);
     match store.release(&attachment, store_id, deadline).await {
+        // Where nobody knew the store, this one need not be the one that holds the addresses.
+        Ok(Released::Nothing) if spooled.entry.place.is_none() && !is_of_node_file(call, place) => {
+            return Ok(());
+        }
         Ok(released) => tracing::info!(%attachment, ?released, "a spooled release was delivered"),
         // Trying again cannot help.
         Err(error @ ReleaseError::Damaged { .. }) => {
@@ -79,4 +87,8 @@ async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), Re
         tracing::warn!(%error, "a delivered release stays in the spool and will be repeated");
     }
     Ok(())
+}
+
+fn is_of_node_file(call: &Call, place: &Place) -> bool {
+    call.place_of_node_file().as_ref() == Some(place)
 }

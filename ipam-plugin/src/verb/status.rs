@@ -16,6 +16,7 @@ use crate::local::reachability::Reachability;
 /// [`CniError`] with code 50 where an ADD would fail.
 pub async fn run(call: &Call) -> Result<(), CniError> {
     let config = &call.config;
+    config.readable()?;
     config.etcd().settings()?;
     let Some(place) = call.configured_place() else {
         return Ok(());

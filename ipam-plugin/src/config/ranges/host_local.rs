@@ -3,7 +3,7 @@
 
 use store::address::Address;
 
-use super::{Draft, LastOfIpv6, Problem, RangeError, bounds, optional_address};
+use super::{Draft, LastOfIpv6, Problem, RangeError, bounds, excludes, optional_address};
 use crate::config::section::{HostLocalRange, IpamSection};
 use crate::config::text::{Zeros, parse_cidr};
 
@@ -30,7 +30,12 @@ pub(super) fn read(
             range_end: section.end.clone(),
             gateway: None,
         };
-        sets.push(vec![draft(&range, "ipam.", gateway)?]);
+        let mut draft = draft(&range, "ipam.", gateway)?;
+        // Not a key of host-local's, but whoever writes it means it. With `range` it is that one's.
+        if section.range.is_none() {
+            draft.excludes = excludes(section.exclude.as_deref(), ZEROS, "ipam.")?;
+        }
+        sets.push(vec![draft]);
     }
     sets.extend(named(
         "ipam.ranges",

@@ -1,9 +1,8 @@
 //! Whereabouts' spelling: `range` and `ipRanges`, one address of each.
 
 use store::address::{Address, Network};
-use store::range::Span;
 
-use super::{Draft, LastOfIpv6, Problem, RangeError, bounds, optional_address};
+use super::{Draft, LastOfIpv6, Problem, RangeError, bounds, excludes, optional_address};
 use crate::config::section::{IpamSection, WhereaboutsRange};
 use crate::config::text::{Cidr, TextError, Zeros, parse_address, parse_cidr};
 
@@ -54,13 +53,7 @@ fn draft(
     };
     let bounds =
         bounds(network, start, end, LastOfIpv6::Unused).map_err(|problem| problem.at(&key))?;
-    let excludes = range
-        .exclude
-        .iter()
-        .flatten()
-        .map(|text| exclude(text))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Problem::from(error).at(format!("{path}exclude")))?;
+    let excludes = excludes(range.exclude.as_deref(), ZEROS, path)?;
     let own_gateway = optional_address(range.gateway.as_ref(), ZEROS, &format!("{path}gateway"))?;
     Ok(Draft {
         key,
@@ -78,13 +71,4 @@ fn first_to_last(first: &str, rest: &str) -> Result<(Network, Address, Address),
         address, network, ..
     } = parse_cidr(rest, ZEROS)?;
     Ok((network, first, address))
-}
-
-/// An address or a prefix; host bits are masked.
-fn exclude(text: &str) -> Result<Span, TextError> {
-    if text.contains('/') {
-        parse_cidr(text, ZEROS).map(|cidr| cidr.network.into())
-    } else {
-        parse_address(text, ZEROS).map(Span::from)
-    }
 }
