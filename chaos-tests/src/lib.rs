@@ -1,1 +1,31 @@
-//! Placeholder while the workspace is laid.
+//! Real etcd servers, real plugin processes, and ways to break them.
+//!
+//! The tests in `tests/` start their own servers, run the release binaries as a container runtime
+//! would, and judge them from outside: by what they print and by what is in etcd afterwards. So
+//! nothing here depends on the libraries of the workspace, and the layout of the keys is spelled a
+//! second time ([`layout`]): a change of it breaks clusters in use and must show.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing a JSON value that lacks the key gives null, which the caller then refuses"
+)]
+
+pub mod answer;
+pub mod binaries;
+pub mod certs;
+pub mod cluster;
+pub mod ctl;
+pub mod daemon;
+pub mod etcd;
+pub mod holdings;
+pub mod install;
+pub mod lab;
+pub mod layout;
+pub mod loopback;
+pub mod node;
+pub mod plugin;
+pub mod process;
+pub mod random;
+pub mod raw;
+pub mod skip;
+pub mod vectors;

@@ -1,0 +1,85 @@
+//! A certificate authority for one test.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+
+/// An authority and the directory that its files go into. All keys are ECDSA P-256.
+#[derive(Debug)]
+pub struct Authority {
+    directory: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate (PEM).
+    pub ca_file: PathBuf,
+}
+
+/// A certificate and its private key (PEM).
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate.
+    pub cert_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+}
+
+impl Authority {
+    /// An authority called `name`, with its files in `directory`.
+    pub fn new(directory: &Path, name: &str) -> Result<Self> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = named(name)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let ca_file = directory.join(format!("{name}.crt"));
+        std::fs::write(&ca_file, params.self_signed(&key)?.pem())?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            issuer: Issuer::new(params, key),
+            ca_file,
+        })
+    }
+
+    /// A server's certificate for its address. etcd's gateway is a client of its own server with
+    /// the same certificate, so it may be both.
+    pub fn server(&self, ip: IpAddr) -> Result<Identity> {
+        let mut params = named("server")?;
+        params.subject_alt_names = vec![SanType::IpAddress(ip)];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        self.sign("server", params)
+    }
+
+    /// A client's certificate. etcd takes its common name as the user.
+    pub fn client(&self, user: &str) -> Result<Identity> {
+        let mut params = named(user)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(user, params)
+    }
+
+    fn sign(&self, name: &str, mut params: CertificateParams) -> Result<Identity> {
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let identity = Identity {
+            cert_file: self.directory.join(format!("{name}.crt")),
+            key_file: self.directory.join(format!("{name}.key")),
+        };
+        std::fs::write(
+            &identity.cert_file,
+            params.signed_by(&key, &self.issuer)?.pem(),
+        )?;
+        std::fs::write(&identity.key_file, key.serialize_pem())?;
+        Ok(identity)
+    }
+}
+
+fn named(name: &str) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
+}

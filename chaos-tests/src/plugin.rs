@@ -1,0 +1,94 @@
+//! Calls the plugin as a container runtime does: a process, an environment, a config on stdin.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::binaries;
+use crate::process::{self, Finish};
+
+/// One call of the plugin.
+#[derive(Clone, Debug)]
+pub struct Call {
+    environment: BTreeMap<String, String>,
+    stdin: String,
+    finish: Finish,
+}
+
+impl Call {
+    /// A call with nothing but its verb and its config.
+    pub fn new(verb: &str, config: &Value) -> Self {
+        let call = Self {
+            environment: BTreeMap::new(),
+            stdin: config.to_string(),
+            finish: Finish::Normal,
+        };
+        call.env("CNI_COMMAND", verb)
+            .env("CNI_PATH", "/opt/cni/bin")
+    }
+
+    /// A call with exactly this environment and no input.
+    pub fn bare(environment: BTreeMap<String, String>) -> Self {
+        Self {
+            environment,
+            stdin: String::new(),
+            finish: Finish::Normal,
+        }
+    }
+
+    /// A call for one attachment, with the `CNI_ARGS` of containerd.
+    pub fn attachment(verb: &str, container: &str, interface: &str, config: &Value) -> Self {
+        Self::new(verb, config)
+            .env("CNI_CONTAINERID", container)
+            .env("CNI_IFNAME", interface)
+            .env("CNI_NETNS", "/run/netns/none")
+            .env(
+                "CNI_ARGS",
+                format!(
+                    "IgnoreUnknown=1;K8S_POD_NAMESPACE=test;K8S_POD_NAME=pod-{container};\
+                     K8S_POD_INFRA_CONTAINER_ID={container};K8S_POD_UID=uid-{container}"
+                ),
+            )
+    }
+
+    /// With this variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With this text as its standard input, JSON or not.
+    #[must_use]
+    pub fn stdin(mut self, text: impl Into<String>) -> Self {
+        self.stdin = text.into();
+        self
+    }
+
+    /// With another end.
+    #[must_use]
+    pub fn finish(mut self, finish: Finish) -> Self {
+        self.finish = finish;
+        self
+    }
+
+    /// Runs the plugin. Nothing of the test's own environment reaches it.
+    pub fn run(&self, node_config: &Path) -> Result<Answer> {
+        let mut command = Command::new(binaries::plugin()?);
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .env("ETCD_IPAM_CONFIG", node_config);
+        Ok(Answer(process::run(command, &self.stdin, self.finish)?))
+    }
+}
+
+/// A network's config, as Multus passes it on. `ipam` lacks only its type.
+pub fn network(name: &str, mut ipam: Value) -> Value {
+    ipam["type"] = "etcd-ipam".into();
+    json!({"cniVersion": "1.1.0", "name": name, "type": "macvlan", "master": "eth0", "ipam": ipam})
+}

@@ -1,0 +1,38 @@
+//! etcd has no space left: it accepts no write, and deletes must still go through.
+
+use anyhow::Result;
+use chaos_tests::etcd::Options;
+use chaos_tests::install::etcd_versions;
+use chaos_tests::lab::Lab;
+use chaos_tests::plugin::network;
+use serde_json::json;
+
+#[test]
+fn adds_name_the_alarm_and_releases_go_through() -> Result<()> {
+    for install in etcd_versions() {
+        let options = Options {
+            install: Some(install),
+            quota_bytes: Some(4 << 20),
+            ..Options::default()
+        };
+        let lab = Lab::with(options, json!({"timeout": "3s"}))?;
+        let net = network("net", json!({"range": "10.87.0.0/24"}));
+        let resting = network(
+            "resting",
+            json!({"range": "10.88.0.0/24", "cooldown": "1h"}),
+        );
+        lab.node.add("a", &net)?.success()?;
+        lab.node.add("b", &resting)?.success()?;
+        lab.raw.fill_up("filler/")?;
+
+        let message = lab.node.add("c", &net)?.failure(11)?.message()?;
+        assert!(message.contains("NOSPACE"), "{message}");
+        lab.node.del("a", &net)?.silence()?;
+        // A rest would be a write, so this address has none.
+        lab.node.del("b", &resting)?.silence()?;
+        lab.node.del("c", &net)?.silence()?;
+        lab.ensure_all_is_free()?;
+        assert_eq!(lab.node.spool()?.len(), 0);
+    }
+    Ok(())
+}
