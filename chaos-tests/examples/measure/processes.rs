@@ -103,8 +103,10 @@ fn starts(measured: &[Measured]) -> Result<()> {
     let host_local = measured.first().context("nothing was measured")?;
     let mut table = Table::new(["VERSION", "median ms", "p99 ms", "× host-local"]);
     for one in measured {
+        // The order and the rest of the config do not matter before there is one.
+        let name = one.runner.name.split(',').next().unwrap_or_default();
         table.row(&[
-            one.runner.name.to_owned(),
+            name.to_owned(),
             milliseconds(one.version.median()),
             milliseconds(one.version.percentile(99)),
             one.version.ratio_to(&host_local.version),
