@@ -185,15 +185,15 @@ impl EtcdServer {
         Ok(&self.tls.as_ref().context("started without TLS")?.client)
     }
 
-    /// A connection past the programs under test.
+    /// A way in past the programs under test.
     pub fn raw(&self) -> Result<Raw> {
         self.raw_as(None)
     }
 
-    /// A connection as a user with a password.
+    /// The same as a user with a password.
     pub fn raw_as(&self, password: Option<(&str, &str)>) -> Result<Raw> {
         let tls = self.tls.as_ref().map(|tls| (&tls.authority, &tls.client));
-        Raw::connect(&self.endpoint(), Access { tls, password })
+        Raw::new(&self.endpoint(), Access { tls, password })
     }
 
     /// Stops the process in its tracks: it accepts connections and never answers.

@@ -11,7 +11,7 @@ use crate::raw::Raw;
 /// The address keys and the owner records of a store.
 #[derive(Debug, Default)]
 pub struct Holdings {
-    /// Holder by address key.
+    /// Attachment by address key. Rests and reservations, which are JSON, are nobody's.
     addresses: BTreeMap<String, String>,
     /// Record by holder.
     owners: BTreeMap<String, Value>,
@@ -22,11 +22,14 @@ impl Holdings {
     pub fn read(raw: &Raw, layout: &Layout) -> Result<Self> {
         let mut holdings = Self::default();
         for (key, value) in raw.list(layout.root())? {
-            let (key, value) = (String::from_utf8(key)?, String::from_utf8(value)?);
+            let key = String::from_utf8(key)?;
             if key.starts_with(&layout.addresses()) {
-                holdings.addresses.insert(key, value);
+                if value.starts_with(b"{") {
+                    continue;
+                }
+                holdings.addresses.insert(key, String::from_utf8(value)?);
             } else if let Some(holder) = key.strip_prefix(&layout.owners()) {
-                let record = serde_json::from_str(&value)
+                let record = serde_json::from_slice(&value)
                     .with_context(|| format!("the record of {holder}"))?;
                 holdings.owners.insert(holder.to_owned(), record);
             }
@@ -58,7 +61,7 @@ impl Holdings {
         self.owners.len()
     }
 
-    /// How many addresses are taken.
+    /// How many addresses are held by attachments.
     pub fn addresses(&self) -> usize {
         self.addresses.len()
     }

@@ -14,7 +14,7 @@ use crate::raw::Raw;
 
 /// One etcd server, a look past the programs into it, and a node that uses it.
 pub struct Lab {
-    /// A connection to the server.
+    /// A look into the server.
     pub raw: Raw,
     /// The node `n1`.
     pub node: Node,

@@ -45,9 +45,11 @@ impl Node {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The files that say what was not released yet.
+    /// The files that say what was not released yet; none that a killed DEL left half written.
     pub fn spool(&self) -> Result<Vec<PathBuf>> {
-        files(&self.home.path().join("spool"))
+        let mut found = files(&self.home.path().join("spool"))?;
+        found.retain(|path| path.extension().is_none_or(|end| end != "tmp"));
+        Ok(found)
     }
 
     /// The files that the plugin keeps until the machine boots again.

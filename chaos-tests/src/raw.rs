@@ -1,13 +1,12 @@
 //! etcd as it is, beside the programs under test: to look and to tamper.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use etcd_client::{
     AlarmAction, AlarmType, Channel, Client, ConnectOptions, DeleteOptions, GetOptions, Txn, TxnOp,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::certs::{Authority, Identity};
@@ -18,10 +17,14 @@ const BATCH: usize = 120;
 /// A value that a test reads is at most this large; so is a whole listing (bytes).
 const LARGEST_ANSWER: usize = 256 << 20;
 
-/// A connection to one member, for callers without a runtime of their own.
+/// A way to one member, for callers without a runtime of their own.
+///
+/// Every question has a connection of its own: one that stays open would survive the server that
+/// it led to, and would keep that server from ending in an orderly way.
+#[derive(Debug)]
 pub struct Raw {
-    runtime: Runtime,
-    client: Mutex<Client>,
+    endpoint: Endpoint,
+    options: Option<ConnectOptions>,
 }
 
 /// What a member says about itself and its cluster.
@@ -49,9 +52,8 @@ pub struct Access<'a> {
 }
 
 impl Raw {
-    /// Connects to one URL.
-    pub fn connect(url: &str, access: Access<'_>) -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+    /// The way to one URL.
+    pub fn new(url: &str, access: Access<'_>) -> Result<Self> {
         let mut endpoint = Endpoint::from_shared(url.to_owned())?
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(10));
@@ -68,29 +70,25 @@ impl Raw {
         let options = access
             .password
             .map(|(user, password)| ConnectOptions::new().with_user(user, password));
-        let client = runtime
-            .block_on(async {
-                let channel = endpoint.connect().await?;
-                let client = Client::from_channel(Channel::Tonic(channel), options).await?;
-                anyhow::Ok(client)
-            })
-            .with_context(|| format!("cannot connect to {url}"))?;
-        Ok(Self {
-            runtime,
-            client: Mutex::new(client),
-        })
+        Ok(Self { endpoint, options })
     }
 
-    /// Asks anything else that the client library can ask.
+    /// Asks anything that the client library can ask.
     pub fn ask<T>(
         &self,
         question: impl AsyncFnOnce(&mut Client) -> Result<T, etcd_client::Error>,
     ) -> Result<T> {
-        let mut client = self
-            .client
-            .lock()
-            .map_err(|_| anyhow!("a question to etcd panicked"))?;
-        Ok(self.runtime.block_on(question(&mut client))?)
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let channel = self
+                .endpoint
+                .connect()
+                .await
+                .with_context(|| format!("cannot connect to {}", self.endpoint.uri()))?;
+            let channel = Channel::Tonic(channel);
+            let mut client = Client::from_channel(channel, self.options.clone()).await?;
+            Ok(question(&mut client).await?)
+        })
     }
 
     /// Writes a key.
@@ -101,18 +99,18 @@ impl Raw {
 
     /// Writes many keys, many in one transaction.
     pub fn put_all(&self, entries: impl IntoIterator<Item = (String, String)>) -> Result<()> {
-        let mut entries = entries.into_iter();
-        loop {
-            let batch: Vec<_> = entries
-                .by_ref()
-                .take(BATCH)
-                .map(|(key, value)| TxnOp::put(key, value, None))
-                .collect();
-            if batch.is_empty() {
-                return Ok(());
+        let mut puts = entries
+            .into_iter()
+            .map(|(key, value)| TxnOp::put(key, value, None));
+        self.ask(async |client| {
+            loop {
+                let batch: Vec<_> = puts.by_ref().take(BATCH).collect();
+                if batch.is_empty() {
+                    return Ok(());
+                }
+                client.txn(Txn::new().and_then(batch)).await?;
             }
-            self.ask(async |client| client.txn(Txn::new().and_then(batch)).await)?;
-        }
+        })
     }
 
     /// Reads a key.

@@ -18,7 +18,7 @@ fn every_installed_etcd_starts_and_keeps_its_data_over_a_kill() -> Result<()> {
         })?;
         etcd.raw()?.put("k", "v")?;
         etcd.kill()?;
-        assert!(etcd.raw().is_err());
+        assert!(etcd.raw()?.get("k").is_err());
         etcd.restart()?;
         assert_eq!(etcd.raw()?.get("k")?, Some(b"v".to_vec()));
         etcd.stop()?;
@@ -78,7 +78,7 @@ fn a_server_with_tls_refuses_a_certificate_of_another_authority() -> Result<()> 
         tls: Some((etcd.authority()?, &stranger)),
         ..Access::default()
     };
-    let refused = Raw::connect(&etcd.endpoint(), access).and_then(|raw| raw.get("k"));
+    let refused = Raw::new(&etcd.endpoint(), access).and_then(|raw| raw.get("k"));
     assert!(refused.is_err());
     etcd.raw()?.put("k", "v")
 }

@@ -165,11 +165,11 @@ fn the_last_free_address_of_a_slash_16_is_found_and_then_it_is_full() -> Result<
 #[test]
 fn the_widest_ranges_have_a_first_address() -> Result<()> {
     let lab = Lab::new()?;
-    for (range, first) in [("::/0", "::1"), ("0.0.0.0/0", "0.0.0.1")] {
-        let net = |order| network(order, json!({"range": range, "order": order}));
+    for (name, range, first) in [("v6", "::/0", "::1"), ("v4", "0.0.0.0/0", "0.0.0.1")] {
+        let net = |order| network(name, json!({"range": range, "order": order}));
         let ip = lab.node.add("c", &net("lowest"))?.success()?.ip()?;
         assert_eq!(ip, first.parse::<IpAddr>().context("no address")?);
-        lab.node.add("c", &net("spread"))?.success()?;
+        lab.node.add("d", &net("spread"))?.success()?;
     }
     lab.holdings()?;
     Ok(())

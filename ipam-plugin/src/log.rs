@@ -8,13 +8,13 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
-/// Starts logging. A log file that cannot be written is a warning, never a failure: no address
-/// may depend on it.
+/// Starts logging; warnings always reach standard error. A log file that cannot be written is a
+/// warning, never a failure: no address may depend on it.
 pub(crate) fn start(file: Option<&Path>, level: LevelFilter) {
     let to_stderr = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_filter(level);
+        .with_filter(level.max(LevelFilter::WARN));
     let opened = file.map(|path| OpenOptions::new().create(true).append(true).open(path));
     let (file_writer, problem) = match opened {
         Some(Ok(file)) => (Some(file), None),

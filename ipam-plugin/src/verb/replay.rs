@@ -30,7 +30,7 @@ pub async fn run(call: &Call, budget: Duration) {
         let Some(place) = place.filter(|place| !out_of_reach.contains(place)) else {
             continue;
         };
-        if let Err(error) = deliver(call, &spooled, &place, deadline).await {
+        if let Err(error) = deliver(call, &spooled, &place).await {
             let attachment = place.attachment(&spooled.entry.name);
             tracing::warn!(%attachment, %error, "a spooled release waits on");
             if matches!(error, ReleaseError::Etcd(_)) {
@@ -40,12 +40,7 @@ pub async fn run(call: &Call, budget: Duration) {
     }
 }
 
-async fn deliver(
-    call: &Call,
-    spooled: &Spooled,
-    place: &Place,
-    deadline: Deadline,
-) -> Result<(), ReleaseError> {
+async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), ReleaseError> {
     let name = &spooled.entry.name;
     let lock = Lock::try_acquire(&call.config.section().state_dir(), name);
     // An ADD of the same attachment has begun a new life, or another call delivers this one.
@@ -58,6 +53,8 @@ async fn deliver(
         return Ok(());
     };
     let store_id = spooled.entry.store_id.as_deref();
+    // One try: what is out of reach must not hold up the call that this one stands beside.
+    let deadline = Deadline::after(&call.clock, Duration::ZERO);
     match store.release(&attachment, store_id, deadline).await {
         Ok(released) => tracing::info!(%attachment, ?released, "a spooled release was delivered"),
         // Trying again cannot help.

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::error::{EtcdError, innermost};
+use super::error::{EtcdError, innermost, is_tls};
 use super::settings::{Password, Settings};
 
 /// How long a connection may take to stand, TLS included.
@@ -190,10 +190,10 @@ async fn race(mut waiting: VecDeque<Target>) -> Result<(String, Channel), EtcdEr
             outcome = dialling.join_next() => match outcome {
                 Some(Ok(Ok(connected))) => return Ok(connected),
                 Some(Ok(Err(failure))) => failures.push(failure),
-                Some(Err(lost)) => failures.push(lost.to_string()),
+                Some(Err(lost)) => failures.push(Failure { why: lost.to_string(), is_tls: false }),
                 None => {
                     if waiting.is_empty() {
-                        return Err(EtcdError::Unreachable(failures.join("; ")));
+                        return Err(Failure::sum_up(&failures));
                     }
                 }
             },
@@ -201,7 +201,26 @@ async fn race(mut waiting: VecDeque<Target>) -> Result<(String, Channel), EtcdEr
     }
 }
 
-async fn connect(target: Target) -> Result<(String, Channel), String> {
+/// Why one endpoint could not be connected to.
+struct Failure {
+    why: String,
+    is_tls: bool,
+}
+
+impl Failure {
+    fn sum_up(failures: &[Self]) -> EtcdError {
+        let whys = failures.iter().map(|failure| failure.why.as_str());
+        let why = whys.collect::<Vec<_>>().join("; ");
+        if failures.iter().all(|failure| failure.is_tls) {
+            return EtcdError::Settings(format!(
+                "TLS fails with every endpoint ({why}); check ca_file, server_name and the scheme"
+            ));
+        }
+        EtcdError::Unreachable(why)
+    }
+}
+
+async fn connect(target: Target) -> Result<(String, Channel), Failure> {
     let Target {
         url,
         host,
@@ -215,11 +234,20 @@ async fn connect(target: Target) -> Result<(String, Channel), String> {
     let connecting = endpoint.connect_with_connector(tower::service_fn(stream));
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(channel)) => Ok((url, channel)),
-        Ok(Err(error)) => Err(format!("{url}: {}", innermost(&error))),
-        Err(_) => Err(format!(
-            "{url}: no connection within {} ms",
-            CONNECT_TIMEOUT.as_millis()
-        )),
+        Ok(Err(error)) => {
+            let why = format!("{url}: {}", innermost(&error));
+            Err(Failure {
+                why,
+                is_tls: is_tls(&error),
+            })
+        }
+        Err(_) => {
+            let why = format!(
+                "{url}: no connection within {} ms",
+                CONNECT_TIMEOUT.as_millis()
+            );
+            Err(Failure { why, is_tls: false })
+        }
     }
 }
 

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use tonic::{Code, Status};
 
+/// What rustls says when the server ends a TLS handshake, for example because it does not take the
+/// client's certificate: TLS 1.3 tells that only when the first request is already on its way.
+const ALERT: &str = "received fatal alert";
+
 /// A call to etcd that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EtcdError {
@@ -115,16 +119,31 @@ impl EtcdError {
                 Self::Denied { endpoint, reason }
             }
             _ => {
-                let cause = status
-                    .source()
-                    .map(|cause| format!(": {}", innermost(cause)));
-                Self::Unknown {
-                    endpoint,
-                    reason: reason + &cause.unwrap_or_default(),
+                let cause = status.source().map(innermost).unwrap_or_default();
+                if cause.contains(ALERT) {
+                    return Self::Denied {
+                        endpoint,
+                        reason: cause,
+                    };
                 }
+                let reason = if cause.is_empty() {
+                    reason
+                } else {
+                    format!("{reason}: {cause}")
+                };
+                Self::Unknown { endpoint, reason }
             }
         }
     }
+}
+
+/// Whether TLS failed on what the peer sent: a certificate that is not accepted, or no TLS at all.
+/// Trying again does not help then. rustls' errors come as `InvalidData`.
+pub(crate) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::InvalidData)
 }
 
 /// The cause at the bottom of a chain, which is the one that says something.

@@ -1,0 +1,74 @@
+//! The commands, one file each, and what they share: the way to the store.
+
+pub mod init;
+pub mod ls;
+pub mod ranges;
+mod reading;
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use store::clock::{Clock, SystemClock};
+use store::etcd::Client;
+use store::gate::Gate;
+use store::key::Keyspace;
+use store::retry::Deadline;
+use store::store::Store;
+use store::txn::Etcd;
+
+use crate::cli::{Cli, Command};
+use crate::config;
+use crate::output::Output;
+
+/// What every command works with.
+pub struct Context<E, C> {
+    /// The store.
+    pub store: Store<E, C>,
+    /// What all its keys begin with.
+    pub prefix: String,
+    /// How long to keep trying.
+    pub timeout: Duration,
+}
+
+impl<E: Etcd, C: Clock> Context<E, C> {
+    /// When something that begins now is given up.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.store.clock(), self.timeout)
+    }
+}
+
+/// Does what the command line says.
+pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<()> {
+    let context = connect(cli, output)?;
+    match cli.command {
+        Command::Init => {
+            let etcd = context.store.etcd();
+            init::run(&context, output, async |term| etcd.raise_term(term).await).await
+        }
+        Command::Ls => ls::run(&context, output).await,
+        Command::Ranges => ranges::run(&context, output).await,
+    }
+}
+
+/// The store of the settings. Nothing is asked of it yet.
+fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+    let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
+    let found = config::find(&cli.etcd, environment.as_deref())?;
+    for warning in &found.warnings {
+        output.warn(warning);
+    }
+    let settings = found.access.settings().map_err(|error| {
+        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
+    })?;
+    let prefix = found.access.prefix().to_owned();
+    let gate = Gate {
+        store_id: found.access.store_id().map(str::to_owned),
+        memory: None,
+    };
+    let keys = Keyspace::new(&prefix);
+    Ok(Context {
+        store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
+        prefix,
+        timeout: cli.timeout,
+    })
+}

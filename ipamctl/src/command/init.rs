@@ -1,0 +1,257 @@
+//! `ipamctl init`: the store's birth.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use store::clock::Clock;
+use store::etcd::EtcdError;
+use store::gate::Refusal;
+use store::init::{ARMED_TERM, Birth};
+use store::record::StoreRecord;
+use store::txn::Etcd;
+use tokio::time::timeout;
+
+use super::Context;
+use crate::output::Output;
+
+/// What `--help` says.
+pub const ABOUT: &str = "\
+Create the store, once; later calls change nothing.
+
+A store is created by an operator and never by a node, so that an etcd that lost its data cannot \
+look like a new one. It is sealed with etcd's Raft term: restoring a snapshot starts the term anew, \
+and no address is given out while it is below the seal. For that the term is first raised to 64, by \
+moving etcd's leader between its members; name all members in --endpoints. With authentication that \
+needs the root role; without it the store is sealed with the term as it is. An etcd of a single \
+member has no other to move its leader to.
+
+With -o json: an object with created (whether it was created now), id, prefix, schema, sealed_term \
+and epoch.";
+
+/// What `--help` shows at its end.
+pub const EXAMPLES: &str = "\
+Examples:
+  ipamctl init --endpoints 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379
+  ipamctl init -o json | jq -r .id     # for store_id in the plugin's configuration";
+
+/// How long raising the term may take. A move takes a tenth of a second or more.
+const RAISE_BUDGET: Duration = Duration::from_mins(1);
+/// After how long it is said that this takes a while.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The store that stands now.
+#[derive(Serialize)]
+struct Made<'a> {
+    created: bool,
+    id: &'a str,
+    prefix: &'a str,
+    schema: u32,
+    sealed_term: u64,
+    epoch: u64,
+}
+
+/// Creates the store if it is absent. `raise` raises etcd's Raft term to at least what it is given,
+/// where it can, and is only called while there is no store: a raised term would hide that an
+/// existing one was restored.
+pub async fn run<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+    output: &mut Output<'_>,
+    raise: impl AsyncFnOnce(u64) -> Result<u64, EtcdError>,
+) -> anyhow::Result<()> {
+    match context.store.readiness(context.deadline()).await? {
+        Err(Refusal::NotInitialised(_)) => arm(raise, output).await?,
+        Err(Refusal::Frozen(reason)) => output.warn(&format!("the store is frozen: {reason}")),
+        // What else speaks against it, `init` says.
+        Ok(_) | Err(_) => {}
+    }
+    let birth = context.store.init(context.deadline()).await?;
+    let (created, store) = match &birth {
+        Birth::Created(store) => (true, store),
+        Birth::Existing(store) => (false, store),
+    };
+    if store.sealed_term < ARMED_TERM {
+        warn_of_weak_seal(store, output);
+    }
+    let made = Made {
+        created,
+        id: &store.id,
+        prefix: &context.prefix,
+        schema: store.schema,
+        sealed_term: store.sealed_term,
+        epoch: store.epoch,
+    };
+    Ok(output.result(&made, text)?)
+}
+
+/// Raises the term. Where that is denied the store is still worth having; where it fails for any
+/// other reason, a later call may do it better, and the seal is made only once.
+async fn arm(
+    raise: impl AsyncFnOnce(u64) -> Result<u64, EtcdError>,
+    output: &mut Output<'_>,
+) -> anyhow::Result<()> {
+    let mut raising = pin!(raise(ARMED_TERM));
+    let mut outcome = timeout(SILENCE, raising.as_mut()).await;
+    if outcome.is_err() {
+        output.note("moving etcd's leader to raise its Raft term; this takes some seconds ...");
+        outcome = timeout(RAISE_BUDGET, raising).await;
+    }
+    match outcome {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error @ EtcdError::Denied { .. })) => {
+            output.warn(&format!(
+                "etcd's Raft term is not raised before the store is sealed with it, because the \
+                 user may not move the leader: {error}"
+            ));
+            Ok(())
+        }
+        Ok(Err(error)) => Err(error).context(
+            "nothing was created, because etcd's Raft term could not be raised; try again",
+        ),
+        Err(_) => bail!(
+            "nothing was created, because raising etcd's Raft term to {ARMED_TERM} takes longer \
+             than {} s; see whether all members are well, and try again",
+            RAISE_BUDGET.as_secs()
+        ),
+    }
+}
+
+fn warn_of_weak_seal(store: &StoreRecord, output: &mut Output<'_>) {
+    output.warn(&format!(
+        "the store is sealed with the Raft term {}, below {ARMED_TERM}: an etcd that is restored \
+         from a snapshot may reach that term again and cannot be told by it. The term of an etcd \
+         with a single member cannot be raised; of one with several, only where --endpoints names \
+         them all and the user may move the leader. Before a restore, `ipamctl` and the plugins \
+         must be kept away",
+        store.sealed_term
+    ));
+}
+
+fn text(made: &Made<'_>) -> String {
+    let headline = if made.created {
+        "The store was created."
+    } else {
+        "The store exists already; nothing was changed."
+    };
+    format!(
+        "{headline}\n  id            {}\n  prefix        {}\n  sealed term   {}\n  epoch         {}\n",
+        made.id, made.prefix, made.sealed_term, made.epoch
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::testing::{FakeEtcd, context, json, ran};
+
+    fn denied() -> EtcdError {
+        EtcdError::Denied {
+            endpoint: "a:1".into(),
+            reason: "permission denied".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_term_is_raised_before_the_store_is_sealed_and_never_again() {
+        let context = context(FakeEtcd::of(&[]));
+        let etcd = context.store.etcd();
+        let made = ran(Format::Json, async |output| {
+            run(&context, output, async |term| {
+                etcd.set_term(term);
+                Ok(term)
+            })
+            .await
+        })
+        .await;
+        let first = json(&made);
+        assert_eq!(first["created"], true);
+        assert_eq!(first["sealed_term"], 64);
+        assert_eq!(first["epoch"], 0);
+        assert_eq!(made.err, "");
+
+        let again = ran(Format::Json, async |output| {
+            run(&context, output, async |_| {
+                panic!("raised for an existing store")
+            })
+            .await
+        })
+        .await;
+        let again = json(&again);
+        assert_eq!(again["created"], false);
+        assert_eq!(again["id"], first["id"]);
+    }
+
+    #[tokio::test]
+    async fn a_restored_store_is_refused_and_its_term_left_alone() {
+        let store = r#"{"schema":1,"id":"s1","sealed_term":64,"epoch":0}"#;
+        let context = context(FakeEtcd::of(&[("/etcd-ipam/v1/meta/store", store)]));
+        let made = ran(Format::Table, async |output| {
+            run(&context, output, async |_| {
+                panic!("raised for a restored store")
+            })
+            .await
+        })
+        .await;
+        assert!(made.outcome.unwrap_err().to_string().contains("restored"));
+        assert_eq!(made.out, "");
+    }
+
+    #[tokio::test]
+    async fn a_denied_raise_makes_a_store_all_the_same() {
+        let context = context(FakeEtcd::of(&[]));
+        let made = ran(Format::Table, async |output| {
+            run(&context, output, async |_| Err(denied())).await
+        })
+        .await;
+        made.outcome.unwrap();
+        assert!(
+            made.out.starts_with("The store was created.\n"),
+            "{}",
+            made.out
+        );
+        assert!(made.err.contains("permission denied"), "{}", made.err);
+        assert!(
+            made.err.contains("the Raft term 2, below 64"),
+            "{}",
+            made.err
+        );
+    }
+
+    #[tokio::test]
+    async fn a_raise_that_fails_otherwise_makes_nothing() {
+        let context = context(FakeEtcd::of(&[]));
+        let made = ran(Format::Table, async |output| {
+            run(&context, output, async |_| {
+                Err(EtcdError::Unreachable("a:1".into()))
+            })
+            .await
+        })
+        .await;
+        assert!(made.outcome.is_err());
+        assert!(context.store.etcd().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_frozen_store_exists() {
+        let store = r#"{"schema":1,"id":"s1","sealed_term":2,"epoch":0}"#;
+        let context = context(FakeEtcd::of(&[
+            ("/etcd-ipam/v1/meta/store", store),
+            ("/etcd-ipam/v1/meta/freeze", r#"{"reason":"drill"}"#),
+        ]));
+        let made = ran(Format::Table, async |output| {
+            run(&context, output, async |_| {
+                panic!("raised for a frozen store")
+            })
+            .await
+        })
+        .await;
+        assert!(
+            made.out.starts_with("The store exists already"),
+            "{}",
+            made.out
+        );
+        assert!(made.err.contains("drill"), "{}", made.err);
+    }
+}

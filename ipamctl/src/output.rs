@@ -1,0 +1,111 @@
+//! The one place that writes: results to standard output, everything else to standard error.
+
+mod json;
+mod table;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use self::json::Count;
+pub use self::table::{Align, Table};
+
+use crate::cli::Format;
+use crate::text::printable;
+
+/// Where a command says what it found.
+pub struct Output<'a> {
+    format: Format,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+}
+
+impl<'a> Output<'a> {
+    /// Results go to `out` in that format, everything else to `err`.
+    pub fn new(format: Format, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
+        Self { format, out, err }
+    }
+
+    /// Prints a result: `value` for programs, or what `text` makes of it for people.
+    pub fn result<T: Serialize>(
+        &mut self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        let mut out = io::BufWriter::new(&mut *self.out);
+        match self.format {
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut out, value)?;
+                out.write_all(b"\n")?;
+            }
+            Format::Table => out.write_all(text(value).as_bytes())?,
+        }
+        out.flush()
+    }
+
+    /// Says something that is no result.
+    pub fn note(&mut self, text: &str) {
+        self.say("", text);
+    }
+
+    /// Says what may need somebody's attention.
+    pub fn warn(&mut self, text: &str) {
+        self.say("warning: ", text);
+    }
+
+    /// Says why the command was not done.
+    pub fn error(&mut self, error: &anyhow::Error) {
+        self.say("error: ", &format!("{error:#}"));
+    }
+
+    fn say(&mut self, kind: &str, text: &str) {
+        // Who closed standard error does not want to know.
+        let _ = writeln!(self.err, "{kind}{}", printable(text));
+    }
+}
+
+/// Whether it failed because nobody reads the results any more, such as after `| head`.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_from_other_failures() {
+        for format in [Format::Json, Format::Table] {
+            let mut err = Vec::new();
+            let mut out = Closed;
+            let mut output = Output::new(format, &mut out, &mut err);
+            let long = "x".repeat(100_000);
+            let error = output.result(&long, Clone::clone).unwrap_err();
+            assert!(is_closed_pipe(&error.into()));
+        }
+        assert!(!is_closed_pipe(&anyhow::anyhow!("no etcd")));
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_steer_the_terminal() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output::new(Format::Table, &mut out, &mut err);
+        output.warn("a key \u{1b}[2J\nerror: all is lost");
+        let text = String::from_utf8(err).unwrap();
+        assert_eq!(text, "warning: a key \\u{1b}[2J\\nerror: all is lost\n");
+    }
+}

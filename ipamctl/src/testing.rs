@@ -1,0 +1,154 @@
+//! A store in memory, so that commands can be tried without an etcd.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use store::clock::Clock;
+use store::etcd::EtcdError;
+use store::gate::Gate;
+use store::key::{DEFAULT_PREFIX, Keyspace};
+use store::store::Store;
+use store::txn::{Compare, Entry, Etcd, Get, GetReply, Header, Op, OpReply, Txn, TxnReply, View};
+
+use crate::cli::Format;
+use crate::command::Context;
+use crate::output::Output;
+
+/// The birth certificate of a store.
+pub(crate) const STORE: (&str, &str) = (
+    "/etcd-ipam/v1/meta/store",
+    r#"{"schema":1,"id":"s1","sealed_term":2,"epoch":0}"#,
+);
+
+/// As much of etcd as the commands use.
+pub(crate) struct FakeEtcd {
+    entries: Mutex<BTreeMap<String, Vec<u8>>>,
+    term: AtomicU64,
+}
+
+impl FakeEtcd {
+    pub(crate) fn of(entries: &[(&str, &str)]) -> Self {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), value.as_bytes().to_vec());
+        Self {
+            entries: Mutex::new(entries.iter().map(owned).collect()),
+            term: AtomicU64::new(2),
+        }
+    }
+
+    pub(crate) fn set_term(&self, term: u64) {
+        self.term.store(term, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.entries.lock().unwrap()
+    }
+
+    fn get(&self, get: &Get) -> GetReply {
+        assert_eq!(get.view, View::Entries, "only these are asked for");
+        let end = match &get.end {
+            Some(end) => Bound::Excluded(end.clone()),
+            None => Bound::Included(get.key.clone()),
+        };
+        let entries = self.entries();
+        let found = entries.range((Bound::Included(get.key.clone()), end));
+        let mut found: Vec<_> = found
+            .map(|(key, value)| Entry {
+                key: key.clone(),
+                value: value.clone(),
+                mod_revision: 1,
+            })
+            .collect();
+        let count = found.len();
+        if get.limit > 0 {
+            found.truncate(get.limit.try_into().unwrap());
+        }
+        GetReply {
+            more: found.len() < count,
+            count: count.try_into().unwrap(),
+            entries: found,
+        }
+    }
+}
+
+impl Etcd for FakeEtcd {
+    async fn txn(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
+        let succeeded = txn.compares.iter().all(|compare| match compare {
+            Compare::Absent(key) => !self.entries().contains_key(key),
+            other => panic!("not asked for: {other:?}"),
+        });
+        let branch = if succeeded { &txn.then } else { &txn.otherwise };
+        let results = branch.iter().map(|op| match op {
+            Op::Get(get) => OpReply::Get(self.get(get)),
+            Op::Put(key, value) => {
+                self.entries().insert(key.clone(), value.clone());
+                OpReply::Put
+            }
+            other => panic!("not asked for: {other:?}"),
+        });
+        Ok(TxnReply {
+            results: results.collect(),
+            succeeded,
+            header: Header {
+                revision: 1,
+                raft_term: self.term.load(Ordering::Relaxed),
+            },
+        })
+    }
+}
+
+/// It is noon on 20 November 2026.
+pub(crate) struct Noon;
+
+impl Clock for Noon {
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wall(&self) -> SystemTime {
+        humantime::parse_rfc3339("2026-11-20T12:00:00Z").unwrap()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+pub(crate) fn context(etcd: FakeEtcd) -> Context<FakeEtcd, Noon> {
+    let keys = Keyspace::new(DEFAULT_PREFIX);
+    Context {
+        store: Store::new(etcd, Noon, keys, Gate::default()),
+        prefix: DEFAULT_PREFIX.to_owned(),
+        timeout: Duration::from_secs(1),
+    }
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) outcome: anyhow::Result<()>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) async fn ran(
+    format: Format,
+    command: impl AsyncFnOnce(&mut Output<'_>) -> anyhow::Result<()>,
+) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let outcome = command(&mut Output::new(format, &mut out, &mut err)).await;
+    Ran {
+        outcome,
+        out: String::from_utf8(out).unwrap(),
+        err: String::from_utf8(err).unwrap(),
+    }
+}
+
+/// What was printed, as a program reads it.
+pub(crate) fn json(ran: &Ran) -> serde_json::Value {
+    assert!(ran.outcome.is_ok(), "{:?}", ran.outcome);
+    serde_json::from_str(&ran.out).unwrap()
+}
