@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use chaos_tests::etcd::{EtcdServer, Options};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use serde_json::json;
 
 use crate::counting::Counting;
@@ -68,12 +71,15 @@ pub(crate) fn born(options: Options) -> Result<EtcdServer> {
     Ok(etcd)
 }
 
-/// Each round does every verb with every plugin; who comes first changes from round to round.
+/// Each round does every verb with every plugin, in a random order: who comes next is not the
+/// same every time, so that nobody always meets what another has just left behind.
 fn in_turns(measured: &mut [Measured], verbs: &[Verb]) -> Result<()> {
+    let mut random = StdRng::seed_from_u64(1);
     for round in 0..WARM_UP + ROUNDS {
-        measured.rotate_left(1);
         for (verb, times) in verbs {
-            for one in &mut *measured {
+            let mut turns: Vec<_> = measured.iter_mut().collect();
+            turns.shuffle(&mut random);
+            for one in turns {
                 let time = one.runner.timed(verb, round.try_into()?)?.time;
                 if round >= WARM_UP {
                     times(one).push(time);
@@ -81,9 +87,6 @@ fn in_turns(measured: &mut [Measured], verbs: &[Verb]) -> Result<()> {
             }
         }
     }
-    // Back to the order that they came in.
-    let turned = (WARM_UP + ROUNDS) % measured.len();
-    measured.rotate_right(turned);
     Ok(())
 }
 
