@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result};
 use chaos_tests::ctl;
-use chaos_tests::etcd::Options;
 use chaos_tests::lab::Lab;
 use chaos_tests::plugin::network;
 use serde_json::{Value, json};
@@ -94,10 +93,11 @@ fn ranges_counts_what_is_allocated_resting_reserved_and_free() -> Result<()> {
 
 #[test]
 fn an_etcd_that_is_away_is_reported_and_not_waited_for() -> Result<()> {
-    let mut lab = Lab::with(Options::default(), json!({}))?;
+    let mut lab = Lab::new()?;
     lab.etcd.stop()?;
     for arguments in [["init"].as_slice(), &["ls"], &["ranges"]] {
-        let output = ctl::run(&[lab.etcd.endpoint()], arguments)?;
+        let arguments = [arguments, &["--timeout", "1s"]].concat();
+        let output = ctl::run(&[lab.etcd.endpoint()], &arguments)?;
         assert!(!output.status.success(), "{arguments:?}: {output:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}: {output:?}");
     }
