@@ -1,10 +1,10 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test lint deny fmt clean tools
+.PHONY: help build demo test measure lint deny fmt clean tools
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: tools ## the binaries, as they are shipped; prints where they are
 	@scripts/release-dir.sh
@@ -14,6 +14,9 @@ demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (
 
 test: tools ## every test, on real etcd servers
 	@scripts/test.sh
+
+measure: tools ## the numbers of the README, measured on this machine
+	@scripts/measure.sh
 
 lint: tools ## formatting, clippy and rustdoc, warnings being errors
 	cargo fmt --all --check
