@@ -8,9 +8,9 @@ pub mod files;
 pub mod identity;
 pub mod journal;
 pub mod lock;
+pub mod marker;
 pub mod memory;
 pub mod reachability;
-pub mod registered;
 pub mod spool;
 
 use serde::{Deserialize, Serialize};

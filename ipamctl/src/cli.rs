@@ -15,7 +15,7 @@ use crate::command::{init, ls, ranges};
 /// for, 1 if not, and 2 if the command line is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "ipamctl", version, max_term_width = 100)]
-#[command(propagate_version = true, subcommand_required = true)]
+#[command(propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Where etcd is and how to be let in.
     #[command(flatten)]
@@ -26,6 +26,7 @@ pub struct Cli {
         long,
         global = true,
         env = "IPAMCTL_TIMEOUT",
+        help_heading = "Options",
         value_name = "DURATION",
         default_value = "10s",
         value_parser = timeout
@@ -38,6 +39,7 @@ pub struct Cli {
         long,
         global = true,
         env = "IPAMCTL_OUTPUT",
+        help_heading = "Options",
         value_name = "FORMAT",
         default_value = "table"
     )]

@@ -2,8 +2,8 @@
 //!
 //! `spread` tries random addresses at once: one round trip. `lowest` reads the first used keys and
 //! tries the lowest that are free: two. Either way many candidates go into one transaction, each
-//! tried where the one before it is taken ([`chain`]). Only where all are taken is there another
-//! trip, and only where a window of keys shows nothing free is the range searched ([`search`]).
+//! tried where the one before it is taken (`chain`). Only where all are taken is there another
+//! trip, and only where a window of keys shows nothing free is the range searched (`search`).
 
 mod adopt;
 mod chain;

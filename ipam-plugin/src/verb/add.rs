@@ -15,8 +15,8 @@ use crate::cni::error::{CniError, Code};
 use crate::cni::result;
 use crate::config::answer::{Dns, Route};
 use crate::local::lock::Lock;
+use crate::local::marker::{self, Marker};
 use crate::local::memory::Memory;
-use crate::local::registered::Registered;
 use crate::local::{LocalName, Place, journal};
 
 /// What of an ADD's budget is kept for taking everything back.
@@ -180,8 +180,8 @@ async fn take_back(
 async fn register(call: &Call, place: &Place, store: &EtcdStore, claims: &[Claim]) {
     for claim in claims {
         let Claim::Any(ranges) = claim else { continue };
-        let registered = Registered::new(&call.config.section().state_dir(), place, ranges);
-        if registered.is_fresh(now()) {
+        let registered = Marker::registered(&call.config.section().state_dir(), place, ranges);
+        if registered.is_younger_than(marker::REGISTERED, now()) {
             continue;
         }
         let deadline = Deadline::after(store.clock(), REGISTER_BUDGET);
@@ -191,7 +191,7 @@ async fn register(call: &Call, place: &Place, store: &EtcdStore, claims: &[Claim
                 return;
             }
         }
-        if let Err(error) = registered.mark() {
+        if let Err(error) = registered.set() {
             tracing::warn!(%error, "that a range was written down cannot be remembered");
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use store::release::ReleaseError;
 use store::retry::Deadline;
 
-use super::Call;
+use super::{Call, now};
 use crate::local::Place;
 use crate::local::lock::Lock;
+use crate::local::marker::{self, Marker};
 use crate::local::spool::Spooled;
 
 /// Delivers what can be delivered within `budget`.
@@ -17,23 +18,34 @@ pub async fn run(call: &Call, budget: Duration) {
         return;
     }
     let deadline = Deadline::after(&call.clock, budget);
+    let here = call.configured_place();
     let mut out_of_reach: Vec<Place> = Vec::new();
     for spooled in entries {
         if deadline.remaining(&call.clock).is_zero() {
             return;
         }
-        let place = spooled
-            .entry
-            .place
-            .clone()
-            .or_else(|| call.configured_place());
+        let place = spooled.entry.place.clone().or_else(|| here.clone());
         let Some(place) = place.filter(|place| !out_of_reach.contains(place)) else {
             continue;
         };
+        // An etcd that is gone for good must not cost every call of the node a timeout. The one
+        // that this call is about is always tried.
+        let elsewhere = Marker::out_of_reach(&call.config.section().state_dir(), &place);
+        let elsewhere = Some(elsewhere).filter(|_| here.as_ref() != Some(&place));
+        if elsewhere
+            .as_ref()
+            .is_some_and(|it| it.is_younger_than(marker::OUT_OF_REACH, now()))
+        {
+            out_of_reach.push(place);
+            continue;
+        }
         if let Err(error) = deliver(call, &spooled, &place).await {
             let attachment = place.attachment(&spooled.entry.name);
             tracing::warn!(%attachment, %error, "a spooled release waits on");
             if matches!(error, ReleaseError::Etcd(_)) {
+                if let Some(Err(error)) = elsewhere.map(|marker| marker.set()) {
+                    tracing::warn!(%error, "that an etcd is out of reach cannot be remembered");
+                }
                 out_of_reach.push(place);
             }
         }

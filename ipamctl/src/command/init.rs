@@ -25,7 +25,8 @@ look like a new one. It is sealed with etcd's Raft term: restoring a snapshot st
 and no address is given out while it is below the seal. For that the term is first raised to 64, by \
 moving etcd's leader between its members; name all members in --endpoints. With authentication that \
 needs the root role; without it the store is sealed with the term as it is. An etcd of a single \
-member has no other to move its leader to.
+member has no other to move its leader to. Keep one store in an etcd: raising the term \
+for a second one would hide that the first was restored.
 
 With -o json: an object with created (whether it was created now), id, prefix, schema, sealed_term \
 and epoch.";
@@ -119,11 +120,10 @@ async fn arm(
 
 fn warn_of_weak_seal(store: &StoreRecord, output: &mut Output<'_>) {
     output.warn(&format!(
-        "the store is sealed with the Raft term {}, below {ARMED_TERM}: an etcd that is restored \
-         from a snapshot may reach that term again and cannot be told by it. The term of an etcd \
-         with a single member cannot be raised; of one with several, only where --endpoints names \
-         them all and the user may move the leader. Before a restore, `ipamctl` and the plugins \
-         must be kept away",
+        "the store is sealed with the Raft term {}, below {ARMED_TERM}: should this etcd be \
+         restored from a snapshot, its term may not give that away. An etcd with a single member \
+         cannot do better; one with several can, if its store is created with all of them in \
+         --endpoints, by a user that may move the leader",
         store.sealed_term
     ));
 }

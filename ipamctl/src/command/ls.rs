@@ -46,7 +46,7 @@ pub async fn run<E: Etcd, C: Clock>(
         what: "allocations",
         is_empty: allocations.is_empty(),
         damaged: &damaged,
-        consequence: "so its addresses count as taken",
+        consequence: "so what it stands for counts as taken",
         refusal,
     };
     reading.report(&context.prefix, output)?;
