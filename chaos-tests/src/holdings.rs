@@ -66,6 +66,11 @@ impl Holdings {
         self.addresses.len()
     }
 
+    /// A holder's record; `null` without one.
+    pub fn record(&self, holder: &str) -> &Value {
+        self.owners.get(holder).unwrap_or(&Value::Null)
+    }
+
     /// The addresses that a holder's record names, in its order; none without a record.
     pub fn of(&self, holder: &str) -> Result<Vec<String>> {
         let Some(record) = self.owners.get(holder) else {

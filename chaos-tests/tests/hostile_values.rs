@@ -221,3 +221,22 @@ fn keys_with_foreign_names_are_in_nobodys_way() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_release_leaves_an_address_that_has_come_to_another() -> Result<()> {
+    for cooldown in ["0s", "1h"] {
+        let lab = Lab::new()?;
+        let mut net = range(10, 20, "lowest");
+        net["ipam"]["cooldown"] = cooldown.into();
+        let ip = lab.node.add("c", &net)?.success()?.ip()?;
+        let key = lab.layout.address("s", ip);
+        for other in [holder("n2", "net", "c"), "garbage".to_owned()] {
+            lab.node.add("c", &net)?.success()?;
+            lab.raw.put(key.as_str(), other.as_str())?;
+            lab.node.del("c", &net)?.silence()?;
+            assert_eq!(lab.raw.get(key.as_str())?, Some(other.into_bytes()));
+            assert_eq!(lab.raw.count(&lab.layout.owners())?, 0);
+        }
+    }
+    Ok(())
+}

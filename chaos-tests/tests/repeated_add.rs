@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use chaos_tests::lab::Lab;
+use chaos_tests::layout::holder;
 use chaos_tests::plugin::{Call, network};
 use serde_json::json;
 
@@ -26,6 +27,33 @@ fn a_repeated_add_gives_the_same_result_and_takes_nothing() -> Result<()> {
         assert_eq!(lab.node.add("c", &net)?.success()?.json()?, first);
         assert_eq!(lab.holdings()?.addresses(), 2);
     }
+    Ok(())
+}
+
+#[test]
+fn a_repeated_add_stamps_the_record_with_its_own_life() -> Result<()> {
+    let lab = Lab::new()?;
+    let net = network("net", json!({"range": "10.66.0.0/24"}));
+    let name = holder("n1", "net", "c");
+    lab.node.add("c", &net)?.success()?;
+    let mut record = lab.holdings()?.record(&name).clone();
+    let first_id = record["id"].clone();
+    // As if the machine had booted since, and a newer version had written the record.
+    record["boot_id"] = "an earlier boot".into();
+    record["of_a_newer_version"] = "kept".into();
+    lab.raw.put(lab.layout.owner(&name), record.to_string())?;
+
+    let repeat = Call::attachment("ADD", "c", "eth0", &net)
+        .env("CNI_ARGS", "IgnoreUnknown=1;K8S_POD_UID=another-uid");
+    lab.node.run(&repeat)?.success()?;
+
+    let holdings = lab.holdings()?;
+    let stamped = holdings.record(&name);
+    assert_ne!(stamped["id"], first_id);
+    assert_ne!(stamped["boot_id"], "an earlier boot");
+    assert_eq!(stamped["pod"]["uid"], "another-uid");
+    assert_eq!(stamped["of_a_newer_version"], "kept");
+    assert_eq!(stamped["addresses"], record["addresses"]);
     Ok(())
 }
 
