@@ -4,12 +4,18 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Longer names are cut, so that with a temporary file's suffix they stay below the 255 bytes that
 /// file systems take.
 const LONGEST_NAME: usize = 200;
+
+/// The ending of a file that is being written, and after how long nobody writes it any more: no
+/// process lives that long.
+const TEMPORARY: &str = "tmp";
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// One name for several parts that no other parts share. Parts that are too long for a file's name
 /// are cut and told apart by a hash; what is in the file says whose it is.
@@ -54,7 +60,7 @@ pub fn write_durably<T: Serialize>(dir: &Path, name: &str, content: &T) -> io::R
 }
 
 fn write_in(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let temporary = dir.join(format!("{name}.{}.tmp", std::process::id()));
+    let temporary = dir.join(format!("{name}.{}.{TEMPORARY}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -81,13 +87,22 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The names of the finished files of a directory, sorted. An absent one has none.
+/// The names of the finished files of a directory, sorted. An absent one has none. What a process
+/// left half-written that was killed is removed.
 pub fn names_in(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<_> = names
-        .filter(|name| Path::new(name).extension().is_none_or(|end| end != "tmp"))
-        .collect();
+    let mut names = Vec::new();
+    for entry in entries {
+        if entry.path().extension().is_some_and(|end| end == TEMPORARY) {
+            let written = entry.metadata().and_then(|file| file.modified());
+            if written.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED)) {
+                // If it cannot be removed, it is only in the way of the eye.
+                let _ = fs::remove_file(entry.path());
+            }
+        } else if let Ok(name) = entry.file_name().into_string() {
+            names.push(name);
+        }
+    }
     names.sort_unstable();
     names
 }

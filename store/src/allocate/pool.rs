@@ -29,6 +29,8 @@ pub(super) struct Pool<'a> {
     /// How full the pool was when it was last found full.
     pub(super) usage: Usage,
     window: Option<(&'a PoolRange, Span)>,
+    /// How many keys the whole window had when it was last read.
+    used: Option<u128>,
 }
 
 impl<'a> Pool<'a> {
@@ -42,6 +44,7 @@ impl<'a> Pool<'a> {
             candidates: Vec::new(),
             usage: Usage::default(),
             window,
+            used: None,
         })
     }
 
@@ -114,6 +117,23 @@ impl<'a> Pool<'a> {
             return;
         };
         self.candidates = free(keys, range, span, reply, most);
+        self.used = u128::try_from(reply.count).ok();
+    }
+
+    /// Where in `range` the lowest `need` free addresses must lie, if the last window showed how
+    /// many are used: of that many and `need` more, `need` are free.
+    pub(super) fn lowest_free_within(&self, range: &PoolRange, need: usize) -> Option<Vec<Span>> {
+        let (window, span) = self.window?;
+        let seen = window == range && span == range.range.bounds();
+        let need = u128::try_from(need).ok()?;
+        let mut rest = self.used.filter(|_| seen)?.checked_add(need)?;
+        let clip = |piece: &Span| {
+            let last = piece.nth(rest.checked_sub(1)?).unwrap_or(piece.last());
+            let clipped = Span::new(piece.first(), last)?;
+            rest -= clipped.size();
+            Some(clipped)
+        };
+        Some(range.range.pieces().iter().map_while(clip).collect())
     }
 
     /// The same after a miss: the candidates are drawn among the lowest few hundred.

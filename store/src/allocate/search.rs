@@ -49,9 +49,22 @@ pub(super) async fn find_room<E: Etcd, C: Clock>(
     pool.candidates.clear();
     let ranges = pool.ranges;
     for range in ranges {
-        let blocks = blocks_with_room(store, range, need, order, rng, deadline).await?;
-        read_blocks(store, pool, range, &blocks, deadline).await?;
-        if pool.candidates.is_empty() {
+        let whole = range.range.pieces();
+        let narrow = pool
+            .lowest_free_within(range, need)
+            .filter(|narrow| narrow != whole);
+        let narrow = narrow.filter(|_| order == Order::Lowest);
+        // The whole of it only if others have been faster since that was known.
+        for spans in narrow.into_iter().chain([whole.to_vec()]) {
+            pool.candidates.clear();
+            let blocks = blocks_with_room(store, range, spans, need, order, rng, deadline).await?;
+            read_blocks(store, pool, range, &blocks, deadline).await?;
+            if pool.candidates.len() >= need {
+                break;
+            }
+        }
+        // Smaller ones have been read whole by now.
+        if pool.candidates.is_empty() && range.range.size() > READABLE {
             read_whole(store, pool, range, deadline).await?;
         }
         if pool.candidates.len() >= need {
@@ -73,16 +86,17 @@ pub(super) async fn find_room<E: Etcd, C: Clock>(
     Ok(())
 }
 
-/// Readable blocks of the range that have room by their counts, in order of preference.
+/// Readable blocks of some spans of the range that have room by their counts, in order of
+/// preference.
 async fn blocks_with_room<E: Etcd, C: Clock>(
     store: &Store<E, C>,
     range: &PoolRange,
+    mut spans: Vec<Span>,
     need: usize,
     order: Order,
     rng: &mut (impl Rng + Send),
     deadline: Deadline,
 ) -> Result<Vec<Span>, AllocateError> {
-    let mut spans = range.range.pieces().to_vec();
     loop {
         let size = spans
             .iter()
