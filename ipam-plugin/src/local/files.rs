@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 200;
 /// The ending of a file that is being written, and after how long nobody writes it any more: no
 /// process lives that long.
 const TEMPORARY: &str = "tmp";
-const ABANDONED: Duration = Duration::from_secs(60);
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// One name for several parts that no other parts share. Parts that are too long for a file's name
 /// are cut and told apart by a hash; what is in the file says whose it is.
