@@ -1,0 +1,114 @@
+//! The value of an address key: who holds the address, or why nobody may.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{DamagedValue, LARGEST_VALUE, parse, to_json};
+use crate::key;
+use crate::names::Attachment;
+
+/// What stands as an address key's value.
+///
+/// An attachment is written as its owner key's suffix. Everything else is a JSON object, whose `{`
+/// sorts behind every character of an encoded name: sorted by value, whatever is not an attachment
+/// comes last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A container's interface holds it.
+    Attachment(Attachment),
+    /// Nobody holds it, and it rests before somebody may.
+    Cooldown(Cooldown),
+    /// An operator keeps it.
+    Reservation(Map<String, Value>),
+}
+
+/// A released address that rests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cooldown {
+    /// When it was released, by the releaser's wall clock (RFC 3339).
+    pub released: String,
+    /// How long it is to rest (seconds).
+    pub cooldown_s: u64,
+    /// Who held it: a holder's name.
+    pub was: String,
+}
+
+impl Cooldown {
+    /// Whether the rest has lasted more than twice its length at `now`, so that an ADD which finds
+    /// nothing else may end it. Twice, because the two clocks may differ.
+    pub fn is_long_over(&self, now: SystemTime) -> bool {
+        let rest = Duration::from_secs(self.cooldown_s.saturating_mul(2));
+        humantime::parse_rfc3339(&self.released)
+            .is_ok_and(|released| now.duration_since(released).is_ok_and(|since| since > rest))
+    }
+}
+
+/// The JSON form of a holder that is not an attachment.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum OtherHolder {
+    Cooldown(Cooldown),
+    Reservation(Map<String, Value>),
+    Quarantine(Map<String, Value>),
+}
+
+impl Holder {
+    /// Reads an address key's value.
+    pub fn parse(value: &[u8]) -> Result<Self, DamagedValue> {
+        if value.first() == Some(&b'{') {
+            return Ok(match parse(value)? {
+                OtherHolder::Cooldown(cooldown) => Self::Cooldown(cooldown),
+                OtherHolder::Reservation(why) | OtherHolder::Quarantine(why) => {
+                    Self::Reservation(why)
+                }
+            });
+        }
+        if value.len() > LARGEST_VALUE {
+            return Err(DamagedValue::TooLarge(value.len()));
+        }
+        std::str::from_utf8(value)
+            .ok()
+            .and_then(key::parse_holder_name)
+            .map(Self::Attachment)
+            .ok_or_else(|| DamagedValue::Json(serde::de::Error::custom("not a holder's name")))
+    }
+}
+
+/// The value that makes an address rest.
+pub fn cooldown_value(cooldown: Cooldown) -> String {
+    to_json(&OtherHolder::Cooldown(cooldown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_an_attachment_sorts_behind_all_attachments() {
+        let cooldown = cooldown_value(Cooldown {
+            released: "2026-11-20T12:00:00Z".into(),
+            cooldown_s: 60,
+            was: "zzz/z/z/z/z".into(),
+        });
+        assert!(cooldown.as_str() > "zzz/z/z/z/z");
+        assert!(matches!(
+            Holder::parse(cooldown.as_bytes()),
+            Ok(Holder::Cooldown(_))
+        ));
+    }
+
+    #[test]
+    fn a_rest_is_long_over_after_twice_its_length() {
+        let cooldown = Cooldown {
+            released: "2026-11-20T12:00:00Z".into(),
+            cooldown_s: 60,
+            was: String::new(),
+        };
+        let at = |text| humantime::parse_rfc3339(text).unwrap();
+        assert!(!cooldown.is_long_over(at("2026-11-20T12:02:00Z")));
+        assert!(cooldown.is_long_over(at("2026-11-20T12:02:01Z")));
+        assert!(!cooldown.is_long_over(at("2026-11-20T11:00:00Z")));
+    }
+}
