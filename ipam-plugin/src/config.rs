@@ -18,7 +18,7 @@ use serde_json::Value;
 use store::address::Address;
 use store::claim::{Claim, PoolRange};
 
-pub use self::etcd::{DEFAULT_PREFIX, Endpoints, EtcdAccess, EtcdSection};
+pub use self::etcd::{Endpoints, EtcdAccess, EtcdSection};
 pub use self::gc::ValidAttachment;
 pub use self::node_file::{NodeFile, Search};
 pub use self::section::{IpamSection, ipam_schema};

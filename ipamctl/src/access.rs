@@ -1,8 +1,8 @@
 //! Where etcd is, as flags and environment variables say it.
 
 use clap::Args;
-use ipam_plugin::config::{DEFAULT_PREFIX, EtcdAccess};
-use serde::Serialize;
+use ipam_plugin::config::{Endpoints, EtcdAccess, EtcdSection};
+use store::key::DEFAULT_PREFIX;
 
 /// The etcd settings of the command line. What is not given comes from the configuration file.
 #[derive(Clone, Debug, Default, Args)]
@@ -64,56 +64,31 @@ pub struct EtcdFlags {
     pub config: Option<String>,
 }
 
-/// A layer of the plugin's etcd settings, in the form that [`EtcdAccess`] is read from.
-#[derive(Serialize)]
-struct Layer<'a> {
-    endpoints: Option<Vec<&'a str>>,
-    server_name: Option<&'a str>,
-    prefix: Option<&'a str>,
-    ca_file: Option<&'a str>,
-    cert_file: Option<&'a str>,
-    key_file: Option<&'a str>,
-    username: Option<&'a str>,
-    password: Option<Password<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Password<'a> {
-    File(&'a str),
-}
-
 impl EtcdFlags {
     /// What flags and environment say, as a layer over a file's.
-    pub fn access(&self) -> serde_json::Result<EtcdAccess> {
-        let endpoints: Vec<_> = self
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.trim())
-            .filter(|endpoint| !endpoint.is_empty())
-            .collect();
-        let layer = Layer {
-            endpoints: (!endpoints.is_empty()).then_some(endpoints),
+    pub fn access(&self) -> EtcdAccess {
+        EtcdAccess::from(EtcdSection {
+            endpoints: Some(Endpoints::List(self.endpoints.clone())),
             server_name: given(self.server_name.as_ref()),
-            prefix: given(self.prefix.as_ref()),
             ca_file: given(self.ca_file.as_ref()),
             cert_file: given(self.cert_file.as_ref()),
             key_file: given(self.key_file.as_ref()),
             username: given(self.username.as_ref()),
-            password: given(self.password_file.as_ref()).map(Password::File),
-        };
-        serde_json::from_value(serde_json::to_value(layer)?)
+            password_file: given(self.password_file.as_ref()),
+            prefix: given(self.prefix.as_ref()),
+            store_id: None,
+        })
     }
 
     /// The configuration file, where one was named.
-    pub fn config(&self) -> Option<&str> {
+    pub fn config(&self) -> Option<String> {
         given(self.config.as_ref())
     }
 }
 
 /// A variable that is set to nothing is as good as not set.
-fn given(value: Option<&String>) -> Option<&str> {
-    value.map(String::as_str).filter(|text| !text.is_empty())
+fn given(value: Option<&String>) -> Option<String> {
+    value.filter(|text| !text.is_empty()).cloned()
 }
 
 #[cfg(test)]
@@ -130,7 +105,7 @@ mod tests {
 
     fn access(line: &[&str]) -> EtcdAccess {
         let line = std::iter::once(&"ipamctl").chain(line);
-        Line::parse_from(line).etcd.access().unwrap()
+        Line::parse_from(line).etcd.access()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The settings from all three places: flags win over the environment, that over the file.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use ipam_plugin::config::{EtcdAccess, NodeFile};
 
 use crate::access::EtcdFlags;
@@ -19,10 +19,10 @@ pub struct Found {
 /// # Errors
 /// Where a file was named that cannot be used, or no endpoint was given anywhere.
 pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Found> {
-    let own = flags.access().context("the etcd settings cannot be read")?;
+    let own = flags.access();
     let mut warnings = Vec::new();
     let file = match flags.config() {
-        Some(path) => Some(named(path)?),
+        Some(path) => Some(named(&path)?),
         None => match NodeFile::find(None, environment) {
             Ok(search) => {
                 warnings.extend(search.warnings);
@@ -36,6 +36,11 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
             Err(error) => return Err(error.into()),
         },
     };
+    warnings.extend(
+        file.iter()
+            .filter_map(NodeFile::problem)
+            .map(ToString::to_string),
+    );
     let access = match &file {
         Some(file) => own.over(file.etcd()),
         None => own,
@@ -43,7 +48,10 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
     if !access.has_endpoints() {
         let file = file.map_or_else(
             || "no such file was found".to_owned(),
-            |file| format!("{} has none", file.path().display()),
+            |file| match file.problem() {
+                Some(problem) => problem.to_string(),
+                None => format!("{} has none", file.path().display()),
+            },
         );
         bail!(
             "no etcd endpoint is given: use the flag --endpoints, the variable IPAMCTL_ENDPOINTS, \

@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::etcd::{Credentials, Password, Settings};
+use store::key::DEFAULT_PREFIX;
 
 use super::section::IpamSection;
 use crate::cni::error::CniError;
-
-/// The prefix of our keys unless another is given.
-pub const DEFAULT_PREFIX: &str = "/etcd-ipam";
 
 /// The `etcd` object of the `ipam` section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -105,27 +103,32 @@ enum Secret {
 impl EtcdAccess {
     /// What one layer says, in both spellings. The `etcd` object wins.
     pub(super) fn of(section: &IpamSection) -> Self {
-        let own = section.etcd.clone().unwrap_or_default();
-        let theirs = section;
-        let text = |own: Option<String>, theirs: &Option<String>| own.or_else(|| theirs.clone());
-        let path = |own, theirs| text(own, theirs).map(PathBuf::from);
-        let inline = theirs.etcd_password.clone().map(Secret::Inline);
+        let endpoints = section.etcd_host.as_ref().and_then(Endpoints::list);
+        let path = |text: &Option<String>| text.clone().map(PathBuf::from);
+        let whereabouts = Self {
+            endpoints,
+            ca_file: path(&section.etcd_ca_cert_file),
+            cert_file: path(&section.etcd_cert_file),
+            key_file: path(&section.etcd_key_file),
+            username: section.etcd_username.clone(),
+            password: section.etcd_password.clone().map(Secret::Inline),
+            ..Self::default()
+        };
+        Self::from(section.etcd.clone().unwrap_or_default()).or(whereabouts)
+    }
+
+    /// Both, key by key; `self` wins.
+    fn or(self, other: Self) -> Self {
         Self {
-            endpoints: [own.endpoints.as_ref(), theirs.etcd_host.as_ref()]
-                .into_iter()
-                .flatten()
-                .find_map(Endpoints::list),
-            server_name: own.server_name,
-            ca_file: path(own.ca_file, &theirs.etcd_ca_cert_file),
-            cert_file: path(own.cert_file, &theirs.etcd_cert_file),
-            key_file: path(own.key_file, &theirs.etcd_key_file),
-            username: text(own.username, &theirs.etcd_username),
-            password: own
-                .password_file
-                .map(|file| Secret::File(file.into()))
-                .or(inline),
-            prefix: own.prefix,
-            store_id: own.store_id,
+            endpoints: self.endpoints.or(other.endpoints),
+            server_name: self.server_name.or(other.server_name),
+            ca_file: self.ca_file.or(other.ca_file),
+            cert_file: self.cert_file.or(other.cert_file),
+            key_file: self.key_file.or(other.key_file),
+            username: self.username.or(other.username),
+            password: self.password.or(other.password),
+            prefix: self.prefix.or(other.prefix),
+            store_id: self.store_id.or(other.store_id),
         }
     }
 
@@ -133,20 +136,25 @@ impl EtcdAccess {
     /// password, which is not for them, and with other endpoints or another prefix no store id,
     /// which is another store's.
     #[must_use]
-    pub fn over(self, defaults: Self) -> Self {
-        let elsewhere = self.endpoints.is_some() && self.endpoints != defaults.endpoints;
-        let other_store = elsewhere || (self.prefix.is_some() && self.prefix != defaults.prefix);
-        Self {
-            endpoints: self.endpoints.or(defaults.endpoints),
-            server_name: self.server_name.or(defaults.server_name),
-            ca_file: self.ca_file.or(defaults.ca_file),
-            cert_file: self.cert_file.or(defaults.cert_file),
-            key_file: self.key_file.or(defaults.key_file),
-            username: self.username.or(defaults.username.filter(|_| !elsewhere)),
-            password: self.password.or(defaults.password.filter(|_| !elsewhere)),
-            prefix: self.prefix.or(defaults.prefix),
-            store_id: self.store_id.or(defaults.store_id.filter(|_| !other_store)),
+    pub fn over(self, mut defaults: Self) -> Self {
+        fn differ<T: PartialEq>(own: Option<&T>, default: Option<&T>) -> bool {
+            own.zip(default)
+                .is_some_and(|(own, default)| own != default)
         }
+        let elsewhere = differ(self.endpoints.as_ref(), defaults.endpoints.as_ref());
+        if elsewhere {
+            defaults.username = None;
+            defaults.password = None;
+        }
+        if elsewhere
+            || self
+                .prefix
+                .as_deref()
+                .is_some_and(|own| own != defaults.prefix())
+        {
+            defaults.store_id = None;
+        }
+        self.or(defaults)
     }
 
     /// Whether it says where etcd is.
@@ -210,6 +218,23 @@ impl EtcdAccess {
             key_file: self.key_file.clone(),
             credentials,
         })
+    }
+}
+
+/// What the `etcd` object says.
+impl From<EtcdSection> for EtcdAccess {
+    fn from(section: EtcdSection) -> Self {
+        Self {
+            endpoints: section.endpoints.as_ref().and_then(Endpoints::list),
+            server_name: section.server_name,
+            ca_file: section.ca_file.map(PathBuf::from),
+            cert_file: section.cert_file.map(PathBuf::from),
+            key_file: section.key_file.map(PathBuf::from),
+            username: section.username,
+            password: section.password_file.map(|file| Secret::File(file.into())),
+            prefix: section.prefix,
+            store_id: section.store_id,
+        }
     }
 }
 

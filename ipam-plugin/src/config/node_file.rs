@@ -115,6 +115,11 @@ impl NodeFile {
         EtcdAccess::of(self.section())
     }
 
+    /// A key of the file that cannot be read and is left out, if there is one.
+    pub const fn problem(&self) -> Option<&CniError> {
+        self.layer.broken()
+    }
+
     pub(super) const fn layer(&self) -> &Layer {
         &self.layer
     }

@@ -378,7 +378,7 @@ fn the_nodes_file_fills_what_the_network_leaves_open() {
     assert_eq!(config.section().node_name(), Some("own"));
     assert_eq!(config.etcd().endpoints(), ["own:1"]);
     assert_eq!(config.etcd().prefix(), "/p");
-    assert_eq!(config.network_etcd().prefix(), DEFAULT_PREFIX);
+    assert_eq!(config.network_etcd().prefix(), store::key::DEFAULT_PREFIX);
     assert_eq!(config.network().unwrap().cluster(), "default");
     assert_eq!(
         claims_of(&config, "").unwrap(),
