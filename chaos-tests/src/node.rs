@@ -22,15 +22,21 @@ impl Node {
     }
 
     /// A node with more in its file; what the file lacks to be a node of its own is added.
-    pub fn with_config(name: &str, mut config: Value) -> Result<Self> {
+    pub fn with_config(name: &str, config: Value) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("node-").tempdir()?;
-        config["node_name"] = name.into();
-        config["spool_dir"] = path_text(&home.path().join("spool"));
-        config["state_dir"] = path_text(&home.path().join("state"));
-        config["log_file"] = path_text(&home.path().join("log"));
         let node = Self { home };
-        std::fs::write(node.config(), config.to_string())?;
+        node.configure(name, config)?;
         Ok(node)
+    }
+
+    /// Writes the node's file anew.
+    pub fn configure(&self, name: &str, mut config: Value) -> Result<()> {
+        config["node_name"] = name.into();
+        config["spool_dir"] = path_text(&self.home.path().join("spool"));
+        config["state_dir"] = path_text(&self.home.path().join("state"));
+        config["log_file"] = path_text(&self.home.path().join("log"));
+        std::fs::write(self.config(), config.to_string())?;
+        Ok(())
     }
 
     /// The node's config file.
