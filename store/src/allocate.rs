@@ -243,6 +243,7 @@ impl<'a, E: Etcd, C: Clock> Attempt<'a, E, C> {
                 search::end_rests(store, pool, deadline).await?;
                 Err(AllocateError::Exhausted {
                     pool: pool.to_string(),
+                    need,
                     usage: pool.usage,
                 })
             }

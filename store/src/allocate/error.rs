@@ -44,11 +44,16 @@ pub enum AllocateError {
     /// The store may not give out addresses.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Every address of a pool is taken.
-    #[error("{pool} is full: {usage}; widen the range, or look with `ipamctl ls` for what leaks")]
+    /// A pool has not enough free addresses.
+    #[error(
+        "{pool} {}: {usage}; widen the range, or look with `ipamctl ls` for what leaks",
+        if *need > 1 { format!("has fewer than {need} free addresses") } else { "is full".into() }
+    )]
     Exhausted {
         /// The pool's ranges.
         pool: String,
+        /// How many addresses were wanted at once.
+        need: usize,
         /// By what.
         usage: Usage,
     },

@@ -80,6 +80,7 @@ pub(super) async fn find_room<E: Etcd, C: Clock>(
     if pool.candidates.is_empty() {
         return Err(AllocateError::Exhausted {
             pool: pool.to_string(),
+            need: 1,
             usage: pool.usage,
         });
     }
@@ -241,7 +242,11 @@ pub(super) async fn end_rests<E: Etcd, C: Clock>(
     let mut usage = Usage::default();
     for (range, reply) in pool.ranges.iter().zip(replies) {
         let (mut resting, mut reserved) = (0_u128, 0_u128);
-        usage.at_least |= reply.more;
+        // Attachments come last: once one is seen, so is everything else.
+        let mut seen_all = !reply.more;
+        let used = u128::try_from(reply.count)
+            .unwrap_or(0)
+            .min(range.range.size());
         for entry in reply.entries {
             let address = store
                 .keys
@@ -251,7 +256,7 @@ pub(super) async fn end_rests<E: Etcd, C: Clock>(
                 continue;
             };
             match Holder::parse(&entry.value) {
-                Ok(Holder::Attachment(_)) => usage.at_least = false,
+                Ok(Holder::Attachment(_)) => seen_all = true,
                 Ok(Holder::Cooldown(cooldown)) => {
                     resting += 1;
                     if cooldown.is_long_over(now) {
@@ -265,9 +270,10 @@ pub(super) async fn end_rests<E: Etcd, C: Clock>(
                 Ok(Holder::Reservation(_)) | Err(_) => reserved += 1,
             }
         }
+        usage.at_least |= !seen_all;
         usage.resting += resting;
         usage.reserved += reserved;
-        usage.allocated += range.range.size().saturating_sub(resting + reserved);
+        usage.allocated += used.saturating_sub(resting + reserved);
     }
     pool.usage = usage;
     Ok(())
