@@ -22,6 +22,8 @@ use super::settings::{Password, Settings};
 
 /// How long a connection may take to stand, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long one address of a name may take, so that there is time for the next.
+const ADDRESS_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long one endpoint is waited for before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(50);
 /// How long signing in with a password may take: the server's bcrypt alone takes 90 ms.
@@ -251,26 +253,34 @@ async fn connect(target: Target) -> Result<(String, Channel), Failure> {
     }
 }
 
+/// Connects to a host by the first of its addresses that answers.
 async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
-    let ip = match host.parse::<IpAddr>() {
-        Ok(ip) => ip,
+    let ips = match host.parse::<IpAddr>() {
+        Ok(ip) => vec![ip],
         Err(_) => resolve(host).await?,
     };
-    let stream = TcpStream::connect(SocketAddr::new(ip, port)).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    let mut failure = std::io::Error::other(format!("{host} has no address"));
+    for ip in ips {
+        let connecting = TcpStream::connect(SocketAddr::new(ip, port));
+        match tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Ok(Err(error)) => failure = error,
+            Err(_) => failure = std::io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
 }
 
 /// Resolves from the hosts file and DNS. Never through glibc's name service switch: a static
 /// binary that loads another glibc's modules can crash (rust-lang/rust#100711).
-async fn resolve(host: &str) -> std::io::Result<IpAddr> {
+async fn resolve(host: &str) -> std::io::Result<Vec<IpAddr>> {
     let failed = |error| std::io::Error::other(format!("{host} cannot be resolved: {error}"));
     let resolver = hickory_resolver::TokioResolver::builder_tokio()
         .and_then(hickory_resolver::ResolverBuilder::build)
         .map_err(failed)?;
     let found = resolver.lookup_ip(host).await.map_err(failed)?;
-    found
-        .iter()
-        .next()
-        .ok_or_else(|| std::io::Error::other(format!("{host} has no address")))
+    Ok(found.iter().collect())
 }
