@@ -175,6 +175,25 @@ fn an_unreadable_record_stops_only_its_own_attachment() -> Result<()> {
 }
 
 #[test]
+fn a_page_full_of_huge_values_can_still_be_listed() -> Result<()> {
+    let lab = Lab::new()?;
+    let huge = (100..140).map(|last| {
+        let key = lab.layout.address("s", ip(last)?);
+        Ok((key.into_bytes(), vec![b'x'; HUGE]))
+    });
+    let garbage = Garbage::put(&lab, huge.collect::<Result<Vec<_>>>()?)?;
+    let net = range(10, 200, "lowest");
+    lab.node.add("c", &net)?.success()?;
+    let listed = listing(&lab)?;
+    assert!(listed.contains("10.71.0.10"), "{listed}");
+    assert!(listed.contains("010.071.000.139"), "{listed}");
+    let ranges = ctl::list(&[lab.etcd.endpoint()], "ranges")?;
+    assert_eq!(ranges[0]["reserved"], json!(40), "{ranges:?}");
+    lab.node.del("c", &net)?.silence()?;
+    garbage.ensure_untouched(&lab)
+}
+
+#[test]
 fn keys_with_foreign_names_are_in_nobodys_way() -> Result<()> {
     for order in ["lowest", "spread"] {
         let lab = Lab::new()?;

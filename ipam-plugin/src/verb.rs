@@ -185,6 +185,7 @@ fn etcd_error(error: &EtcdError) -> CniError {
         | EtcdError::Overloaded { .. }
         | EtcdError::NoSpace(_) => Code::TryAgain,
         EtcdError::TooManyOperations(_)
+        | EtcdError::AnswerTooLarge(_)
         | EtcdError::Denied { .. }
         | EtcdError::File { .. }
         | EtcdError::Settings(_) => Code::InvalidConfig,

@@ -308,7 +308,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             let reply = match self.read([get], deadline).await {
                 Ok((_, replies)) => replies.into_iter().next().unwrap_or_default(),
                 // Values of the largest size that etcd takes fill an answer quickly.
-                Err(EtcdError::Unknown { .. }) if page > 1 => {
+                Err(EtcdError::AnswerTooLarge(_)) if page > 1 => {
                     page /= 4;
                     continue;
                 }

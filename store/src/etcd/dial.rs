@@ -29,7 +29,7 @@ const HEAD_START: Duration = Duration::from_millis(50);
 /// How long signing in with a password may take: the server's bcrypt alone takes 90 ms.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest answer that is read (bytes): a page of keys that hostile values fill.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// etcd's client port (IANA).
 const DEFAULT_PORT: u16 = 2379;
 

@@ -37,6 +37,9 @@ pub enum EtcdError {
          it, then disarm the alarm"
     )]
     NoSpace(String),
+    /// The answer is larger than any that is read: somebody put the largest values there.
+    #[error("the answer of etcd at {0} is too large; look for huge values under the prefix")]
+    AnswerTooLarge(String),
     /// The transaction is longer than this etcd accepts (`--max-txn-ops`).
     #[error("etcd at {0} takes fewer operations in a transaction (--max-txn-ops)")]
     TooManyOperations(String),
@@ -74,13 +77,13 @@ impl EtcdError {
 
     /// Whether the call may have been applied although it failed.
     pub const fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown { .. })
+        matches!(self, Self::Unknown { .. } | Self::AnswerTooLarge(_))
     }
 
     /// The same failure, where an earlier try of the same call may have been applied.
     pub(crate) fn into_unknown(self) -> Self {
         match self {
-            Self::Unknown { .. } => self,
+            Self::Unknown { .. } | Self::AnswerTooLarge(_) => self,
             other => Self::Unknown {
                 endpoint: "an earlier endpoint".to_owned(),
                 reason: format!("a later try failed: {other}"),
@@ -108,6 +111,9 @@ impl EtcdError {
         match status.code() {
             Code::ResourceExhausted if reason.contains("space exceeded") => Self::NoSpace(endpoint),
             Code::ResourceExhausted => Self::Overloaded { endpoint, reason },
+            Code::OutOfRange if reason.contains("message length too large") => {
+                Self::AnswerTooLarge(endpoint)
+            }
             Code::InvalidArgument if reason.contains("too many operations") => {
                 Self::TooManyOperations(endpoint)
             }
