@@ -101,6 +101,27 @@ fn a_del_without_any_settings_is_spooled_with_a_warning() -> Result<()> {
 }
 
 #[test]
+fn a_del_that_can_neither_release_nor_spool_fails_and_forgets_nothing() -> Result<()> {
+    let mut lab = impatient()?;
+    let net = network(
+        "net",
+        json!({"range": "10.73.0.0/24", "spool_dir": "/proc/nowhere"}),
+    );
+    let stripped = network("net", json!({"spool_dir": "/proc/nowhere"}));
+    lab.node.add("c", &net)?.success()?;
+    lab.etcd.stop()?;
+    lab.node.del("c", &stripped)?.failure(11)?;
+    let journal = lab.node.state()?;
+    let journal = journal
+        .iter()
+        .filter(|path| path.to_string_lossy().contains("/journal/"));
+    assert_eq!(journal.count(), 1);
+    lab.etcd.restart()?;
+    lab.node.del("c", &stripped)?.silence()?;
+    lab.ensure_all_is_free()
+}
+
+#[test]
 fn an_add_without_any_settings_says_that_the_config_is_wrong() -> Result<()> {
     let node = Node::with_config("n1", json!({}))?;
     node.add("c", &net())?.failure(7)?;

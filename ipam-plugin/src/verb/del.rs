@@ -25,18 +25,30 @@ pub async fn run(call: &Call, target: &Target) -> Result<(), CniError> {
         let entry = entry(call, &name, Some(place.clone()));
         releases.push((place, call.spool().add(entry, now())));
     }
-    if let Err(error) = call.journal().remove(&name) {
-        tracing::warn!(%error, "the journal entry cannot be removed");
+    // Without a spool entry the journal is all that a repeated DEL could go by.
+    let all_spooled = releases.iter().all(|(_, spooled)| spooled.is_ok());
+    if all_spooled {
+        forget(call, &name);
     }
     let mut all_released = true;
     for (place, spooled) in releases {
         all_released &= release(call, &name, &place, spooled).await?;
+    }
+    if !all_spooled {
+        forget(call, &name);
     }
     // What etcd does not take from this DEL it takes from no other.
     if all_released {
         replay::run(call, budget::REPLAY).await;
     }
     Ok(())
+}
+
+/// Takes an attachment out of the journal.
+fn forget(call: &Call, name: &LocalName) {
+    if let Err(error) = call.journal().remove(name) {
+        tracing::warn!(%error, "the journal entry cannot be removed");
+    }
 }
 
 fn entry(call: &Call, name: &LocalName, place: Option<Place>) -> Entry {
