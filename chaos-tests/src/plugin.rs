@@ -87,6 +87,16 @@ impl Call {
     }
 }
 
+/// A network with a set of each family: `10.<octet>.0.0/24` and `fd00:<octet>::/64`.
+pub fn dual_stack(octet: u8, order: &str) -> Value {
+    let v4 = format!("10.{octet}.0.0/24");
+    let v6 = format!("fd00:{octet}::/64");
+    network(
+        "net",
+        json!({"order": order, "ranges": [[{"subnet": v4}], [{"subnet": v6}]]}),
+    )
+}
+
 /// A network's config, as Multus passes it on. `ipam` lacks only its type.
 pub fn network(name: &str, mut ipam: Value) -> Value {
     ipam["type"] = "etcd-ipam".into();

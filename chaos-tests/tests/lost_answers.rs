@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use chaos_tests::lab::{Lab, at_once};
 use chaos_tests::layout;
 use chaos_tests::node::Node;
-use chaos_tests::plugin::{Call, network};
+use chaos_tests::plugin::{Call, dual_stack, network};
 use chaos_tests::process::Finish;
 use chaos_tests::random::seeded;
 use rand::rngs::StdRng;
@@ -205,13 +205,7 @@ fn killed_plugins_leave_nothing_half_done_in_random_order() -> Result<()> {
 fn an_add_whose_result_nobody_reads_is_rolled_back() -> Result<()> {
     for order in ["lowest", "spread"] {
         let lab = Lab::new()?;
-        let net = network(
-            "net",
-            json!({
-                "order": order,
-                "ranges": [[{"subnet": "10.69.0.0/24"}], [{"subnet": "fd00:69::/64"}]],
-            }),
-        );
+        let net = dual_stack(69, order);
         let add = Call::attachment("ADD", "c", "eth0", &net).finish(Finish::Unheard);
         let answer = lab.node.run(&add)?;
         assert!(!answer.is_success(), "{answer:?}");

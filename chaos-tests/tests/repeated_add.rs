@@ -3,20 +3,14 @@
 use anyhow::Result;
 use chaos_tests::lab::Lab;
 use chaos_tests::layout::holder;
-use chaos_tests::plugin::{Call, network};
+use chaos_tests::plugin::{Call, dual_stack, network};
 use serde_json::json;
 
 #[test]
 fn a_repeated_add_gives_the_same_result_and_takes_nothing() -> Result<()> {
     for order in ["lowest", "spread"] {
         let lab = Lab::new()?;
-        let net = network(
-            "net",
-            json!({
-                "order": order,
-                "ranges": [[{"subnet": "10.66.0.0/24"}], [{"subnet": "fd00:66::/64"}]],
-            }),
-        );
+        let net = dual_stack(66, order);
         let first = lab.node.add("c", &net)?.success()?.json()?;
         for _ in 0..5 {
             assert_eq!(lab.node.add("c", &net)?.success()?.json()?, first);

@@ -25,8 +25,8 @@ use store::store::Store;
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
 use crate::config::{EtcdAccess, IpamSection, NetworkConfig, NodeFile};
-use crate::local::journal::Journal;
-use crate::local::spool::Spool;
+use crate::local::journal::{self, Journal};
+use crate::local::spool::{Spool, Spooled};
 use crate::local::{LocalName, Place, identity};
 
 /// The store as the plugin reaches it.
@@ -116,8 +116,8 @@ impl Call {
 
     /// Where an attachment's records may be, the likeliest place first. The network's configuration
     /// may have been stripped or changed since its ADD, the journal knows where that wrote.
-    fn places(&self, name: &LocalName) -> Vec<Place> {
-        let journalled = self.journal().read(name).map(|entry| entry.place);
+    fn places(&self, journalled: Option<&journal::Entry>) -> Vec<Place> {
+        let journalled = journalled.map(|entry| entry.place.clone());
         let configured = self.configured_place();
         let mut places = Vec::new();
         if self.config.network_etcd().has_endpoints() {
@@ -138,6 +138,23 @@ impl Call {
         Spool::new(&self.config.section().spool_dir())
     }
 
+    /// Takes an attachment out of the journal.
+    fn forget(&self, name: &LocalName) {
+        warn_unremoved(self.journal().remove(name));
+    }
+
+    /// The same, if its entry was written under the random `id`.
+    fn forget_if(&self, name: &LocalName, id: &str) {
+        warn_unremoved(self.journal().remove_if(name, id));
+    }
+
+    /// Takes a release that has been delivered out of the spool.
+    fn delivered(&self, spooled: &Spooled) {
+        if let Err(error) = self.spool().remove(spooled) {
+            tracing::warn!(%error, "a delivered release stays in the spool and will be repeated");
+        }
+    }
+
     /// The store at a place.
     fn store(&self, place: &Place, memory: Option<(String, Seen)>) -> Result<EtcdStore, CniError> {
         let gate = Gate {
@@ -151,6 +168,12 @@ impl Call {
             keys,
             gate,
         ))
+    }
+}
+
+fn warn_unremoved(removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(%error, "a journal entry cannot be removed");
     }
 }
 

@@ -99,9 +99,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             }
         }
     }
-}
 
-impl<E: Etcd, C: Clock> Store<E, C> {
     /// Whether a claim could be allocated now: for STATUS. An exact claim always could.
     ///
     /// # Errors

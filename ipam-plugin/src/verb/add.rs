@@ -166,9 +166,7 @@ async fn take_back(
     }
     let id = &allocation.record.id;
     let attachment = place.attachment(name);
-    if let Err(error) = call.journal().remove_if(name, id) {
-        tracing::warn!(%error, "the journal entry of a failed ADD cannot be removed");
-    }
+    call.forget_if(name, id);
     let deadline = Deadline::after(store.clock(), WAY_BACK);
     match store.undo(&attachment, id, deadline).await {
         Ok(_) => tracing::warn!(%attachment, "the ADD failed and was undone"),

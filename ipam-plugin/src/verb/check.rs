@@ -18,7 +18,7 @@ use crate::cni::error::{CniError, Code};
 pub async fn run(call: &Call, target: &Target, args: &str) -> Result<(), CniError> {
     call.config.readable()?;
     let name = call.name(target);
-    let places = call.places(&name);
+    let places = call.places(call.journal().read(&name).as_ref());
     // Says what is missing, where something is.
     let Some(place) = places.first() else {
         return call.config.etcd().settings().map(drop);

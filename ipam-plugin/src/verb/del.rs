@@ -7,7 +7,7 @@ use super::{Call, budget, now, release_error, replay};
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
 use crate::local::spool::{Entry, Spooled};
-use crate::local::{LocalName, Place};
+use crate::local::{LocalName, Place, journal};
 
 /// Takes back what an interface holds.
 ///
@@ -15,27 +15,28 @@ use crate::local::{LocalName, Place};
 /// [`CniError`] only where the release could be neither delivered nor spooled.
 pub async fn run(call: &Call, target: &Target) -> Result<(), CniError> {
     let name = call.name(target);
-    let places = call.places(&name);
+    let journalled = call.journal().read(&name);
+    let places = call.places(journalled.as_ref());
     if places.is_empty() {
         return spool_for_later(call, &name);
     }
     let mut releases = Vec::new();
     for place in places {
         // An intent that cannot be spooled is carried out all the same, but then it must succeed.
-        let entry = entry(call, &name, Some(place.clone()));
+        let entry = entry(&name, Some(place.clone()), journalled.as_ref());
         releases.push((place, call.spool().add(entry, now())));
     }
     // Without a spool entry the journal is all that a repeated DEL could go by.
     let all_spooled = releases.iter().all(|(_, spooled)| spooled.is_ok());
     if all_spooled {
-        forget(call, &name);
+        call.forget(&name);
     }
     let mut all_released = true;
     for (place, spooled) in releases {
         all_released &= release(call, &name, &place, spooled).await?;
     }
     if !all_spooled {
-        forget(call, &name);
+        call.forget(&name);
     }
     // What etcd does not take from this DEL it takes from no other.
     if all_released {
@@ -44,15 +45,7 @@ pub async fn run(call: &Call, target: &Target) -> Result<(), CniError> {
     Ok(())
 }
 
-/// Takes an attachment out of the journal.
-fn forget(call: &Call, name: &LocalName) {
-    if let Err(error) = call.journal().remove(name) {
-        tracing::warn!(%error, "the journal entry cannot be removed");
-    }
-}
-
-fn entry(call: &Call, name: &LocalName, place: Option<Place>) -> Entry {
-    let journalled = call.journal().read(name);
+fn entry(name: &LocalName, place: Option<Place>, journalled: Option<&journal::Entry>) -> Entry {
     let journalled = journalled.filter(|entry| place.as_ref() == Some(&entry.place));
     let named = place
         .as_ref()
@@ -63,14 +56,14 @@ fn entry(call: &Call, name: &LocalName, place: Option<Place>) -> Entry {
     Entry {
         v: store::record::SCHEMA,
         name: name.clone(),
-        store_id: named.or_else(|| journalled.map(|entry| entry.store_id)),
+        store_id: named.or_else(|| journalled.map(|entry| entry.store_id.clone())),
         place,
         owner_key,
     }
 }
 
 fn spool_for_later(call: &Call, name: &LocalName) -> Result<(), CniError> {
-    let entry = entry(call, name, None);
+    let entry = entry(name, None, None);
     call.spool().add(entry, now()).map_err(|error| {
         CniError::new(
             Code::Io,
@@ -109,39 +102,36 @@ async fn release(
             error.to_string(),
         ))),
     };
-    match (outcome, spooled) {
-        (Ok(Released::Gone(record)), spooled) => {
+    let error = match outcome {
+        Ok(Released::Gone(record)) => {
             tracing::info!(%attachment, addresses = ?record.addresses, "released");
-            deliver(call, spooled.ok().as_ref());
-            Ok(true)
+            None
         }
-        (Ok(Released::Nothing), spooled) => {
+        Ok(Released::Nothing) => {
             tracing::debug!(%attachment, "there was nothing to release");
-            deliver(call, spooled.ok().as_ref());
-            Ok(true)
+            None
         }
         // Trying again cannot help, and the pod must not be stuck.
-        (Err(error @ ReleaseError::Damaged { .. }), spooled) => {
+        Err(error @ ReleaseError::Damaged { .. }) => {
             tracing::error!(%attachment, %error, "left for an operator");
-            deliver(call, spooled.ok().as_ref());
+            None
+        }
+        Err(error) => Some(error),
+    };
+    match (error, spooled) {
+        (None, Ok(spooled)) => {
+            call.delivered(&spooled);
             Ok(true)
         }
-        (Err(error), Ok(_)) => {
+        (None, Err(_)) => Ok(true),
+        (Some(error), Ok(_)) => {
             tracing::warn!(%attachment, %error, "not released yet; the release is spooled");
             Ok(false)
         }
-        (Err(error), Err(spool)) => {
+        (Some(error), Err(spool)) => {
             tracing::error!(%attachment, %error, %spool, "neither released nor spooled");
             let details = format!("the release cannot be spooled either: {spool}");
             Err(release_error(&error, &attachment).with_details(details))
         }
-    }
-}
-
-/// Takes a release that has been delivered out of the spool.
-fn deliver(call: &Call, spooled: Option<&Spooled>) {
-    let Some(spooled) = spooled else { return };
-    if let Err(error) = call.spool().remove(spooled) {
-        tracing::warn!(%error, "a delivered release stays in the spool and will be repeated");
     }
 }

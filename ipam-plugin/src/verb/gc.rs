@@ -115,9 +115,7 @@ async fn release(call: &Call, store: &EtcdStore, owner: &Owner) -> Result<(), Cn
     let released = store.release_listed(owner, deadline).await;
     if released.map_err(|error| etcd_error(&error))? {
         tracing::info!(%attachment, "released: not in the runtime's list of valid attachments");
-        if let Err(error) = call.journal().remove_if(&name, &owner.record.id) {
-            tracing::warn!(%error, "the journal entry cannot be removed");
-        }
+        call.forget_if(&name, &owner.record.id);
     }
     Ok(())
 }

@@ -83,9 +83,7 @@ async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), Re
         }
         Err(error) => return Err(error),
     }
-    if let Err(error) = call.spool().remove(spooled) {
-        tracing::warn!(%error, "a delivered release stays in the spool and will be repeated");
-    }
+    call.delivered(spooled);
     Ok(())
 }
 
