@@ -12,11 +12,9 @@ use crate::names::{Attachment, Space};
 use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord};
 use crate::release::Judged;
 use crate::retry::Deadline;
+use crate::scan::Scan;
 use crate::store::Store;
-use crate::txn::{Entry, Etcd, Get, GetReply, Op, Txn, View};
-
-/// How many entries a page has at most. Halved where an answer grows too large to be read.
-const PAGE: i64 = 500;
+use crate::txn::{Entry, Etcd, Get, GetReply, Op, Txn};
 
 /// One attachment as the store knows it.
 #[derive(Debug)]
@@ -155,27 +153,33 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
         let (mut owners, mut damaged) = (Vec::new(), Vec::new());
         for entry in self.entries(stretch, deadline).await? {
-            let Some(attachment) = self.keys.parse_owner(&entry.key) else {
-                let reason = "the key is not an attachment's".to_owned();
-                damaged.push(Damaged {
-                    key: entry.key,
-                    reason,
-                });
-                continue;
-            };
-            match OwnerRecord::parse(&entry.value) {
-                Ok(record) => owners.push(Owner {
-                    attachment,
-                    record,
-                    judged: entry.into(),
-                }),
-                Err(error) => damaged.push(Damaged {
-                    key: entry.key,
-                    reason: error.to_string(),
-                }),
+            match self.parse_owner(entry) {
+                Ok(owner) => owners.push(owner),
+                Err(broken) => damaged.push(broken),
             }
         }
         Ok((owners, damaged))
+    }
+
+    /// Reads one entry of a listing of owner records.
+    ///
+    /// # Errors
+    /// [`Damaged`] if it is none.
+    pub fn parse_owner(&self, entry: Entry) -> Result<Owner, Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let attachment = self.keys.parse_owner(&entry.key);
+        let attachment =
+            attachment.ok_or_else(|| damaged("the key is not an attachment's".to_owned()))?;
+        let record =
+            OwnerRecord::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        Ok(Owner {
+            attachment,
+            record,
+            judged: entry.into(),
+        })
     }
 
     /// Address keys that no address of ours is spelled by, or whose holder cannot be read.
@@ -294,32 +298,17 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         Ok(())
     }
 
-    /// All entries of a stretch, page by page. Entries that come or go between two pages may be
-    /// missed or not; each that stays is seen once.
+    /// All entries of a stretch, as of one revision.
     async fn entries(
         &self,
-        mut stretch: KeyRange,
+        stretch: KeyRange,
         deadline: Deadline,
     ) -> Result<VecDeque<Entry>, EtcdError> {
         let mut entries = VecDeque::new();
-        let mut page = PAGE;
-        loop {
-            let get = Get::range(stretch.clone(), View::Entries, page);
-            let reply = match self.read([get], deadline).await {
-                Ok((_, replies)) => replies.into_iter().next().unwrap_or_default(),
-                // Values of the largest size that etcd takes fill an answer quickly.
-                Err(EtcdError::AnswerTooLarge(_)) if page > 1 => {
-                    page /= 4;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let more = reply.more;
-            entries.extend(reply.entries);
-            match entries.back() {
-                Some(last) if more => stretch = stretch.after(&last.key),
-                _ => return Ok(entries),
-            }
+        let mut scan = Scan::new(stretch);
+        while let Some(page) = self.next_page(&mut scan, deadline).await? {
+            entries.extend(page);
         }
+        Ok(entries)
     }
 }

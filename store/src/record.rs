@@ -35,7 +35,7 @@ pub enum DamagedValue {
     Version(u32),
 }
 
-fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
+pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
     if value.len() > LARGEST_VALUE {
         return Err(DamagedValue::TooLarge(value.len()));
     }

@@ -40,6 +40,17 @@ pub enum EtcdError {
     /// The answer is larger than any that is read: somebody put the largest values there.
     #[error("the answer of etcd at {0} is too large; look for huge values under the prefix")]
     AnswerTooLarge(String),
+    /// The lease has ended or was never granted.
+    #[error("etcd at {0} has no such lease")]
+    LeaseEnded(String),
+    /// What was asked for lies before the oldest revision that etcd still has.
+    #[error("etcd at {endpoint} has compacted the revision that was asked for")]
+    Compacted {
+        /// Who answered.
+        endpoint: String,
+        /// The oldest revision that it still has; 0 where it does not say.
+        oldest: i64,
+    },
     /// The transaction is longer than this etcd accepts (`--max-txn-ops`).
     #[error("etcd at {0} takes fewer operations in a transaction (--max-txn-ops)")]
     TooManyOperations(String),
@@ -114,6 +125,11 @@ impl EtcdError {
             Code::OutOfRange if reason.contains("message length too large") => {
                 Self::AnswerTooLarge(endpoint)
             }
+            Code::NotFound if reason.contains("lease not found") => Self::LeaseEnded(endpoint),
+            Code::OutOfRange if reason.contains("compacted") => Self::Compacted {
+                endpoint,
+                oldest: 0,
+            },
             Code::InvalidArgument if reason.contains("too many operations") => {
                 Self::TooManyOperations(endpoint)
             }
