@@ -182,27 +182,49 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         })
     }
 
+    /// Reads one entry of a listing of address keys: which address, and who holds it.
+    ///
+    /// # Errors
+    /// [`Damaged`] if it is none.
+    pub fn parse_address(&self, entry: &Entry) -> Result<(Space, Address, Holder), Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let (space, address) = self
+            .keys
+            .parse_address(&entry.key)
+            .ok_or_else(|| damaged("the key is not an address's".to_owned()))?;
+        let holder = Holder::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        Ok((space, address, holder))
+    }
+
+    /// Reads one entry of a listing of ranges.
+    ///
+    /// # Errors
+    /// [`Damaged`] if it is none.
+    pub fn parse_range(&self, entry: &Entry) -> Result<(Space, RangeRecord), Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let space = self
+            .keys
+            .parse_range_space(&entry.key)
+            .ok_or_else(|| damaged("the key is not a range's".to_owned()))?;
+        let record =
+            RangeRecord::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        Ok((space, record))
+    }
+
     /// Address keys that no address of ours is spelled by, or whose holder cannot be read.
     ///
     /// # Errors
     /// As [`Store::owners_on_node`].
     pub async fn damaged_addresses(&self, deadline: Deadline) -> Result<Vec<Damaged>, EtcdError> {
         let entries = self.entries(self.keys.all_addresses(), deadline).await?;
-        let judge = |entry: Entry| {
-            let reason = match (
-                self.keys.parse_address(&entry.key),
-                Holder::parse(&entry.value),
-            ) {
-                (None, _) => "the key is not an address's".to_owned(),
-                (Some(_), Err(error)) => error.to_string(),
-                (Some(_), Ok(_)) => return None,
-            };
-            Some(Damaged {
-                key: entry.key,
-                reason,
-            })
-        };
-        Ok(entries.into_iter().filter_map(judge).collect())
+        let damaged = entries.iter().map(|entry| self.parse_address(entry));
+        Ok(damaged.filter_map(Result::err).collect())
     }
 
     /// Every configured range with its use.
@@ -215,25 +237,9 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<(Vec<RangeUsage>, Vec<Damaged>), EtcdError> {
         let (mut ranges, mut damaged) = (Vec::new(), Vec::new());
         for entry in self.entries(self.keys.all_ranges(), deadline).await? {
-            let space = self.keys.parse_range_space(&entry.key);
-            let record = RangeRecord::parse(&entry.value);
-            match (space, record) {
-                (Some(space), Ok(record)) => {
-                    ranges.push(self.usage(space, record, deadline).await?);
-                }
-                (None, _) => {
-                    let reason = "the key is not a range's".to_owned();
-                    damaged.push(Damaged {
-                        key: entry.key,
-                        reason,
-                    });
-                }
-                (_, Err(error)) => {
-                    damaged.push(Damaged {
-                        key: entry.key,
-                        reason: error.to_string(),
-                    });
-                }
+            match self.parse_range(&entry) {
+                Ok((space, record)) => ranges.push(self.usage(space, record, deadline).await?),
+                Err(broken) => damaged.push(broken),
             }
         }
         Ok((ranges, damaged))

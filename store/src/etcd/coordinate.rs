@@ -54,6 +54,7 @@ impl Coordination for Client {
         let options = WatchOptions::new()
             .with_range(stretch.end.as_str())
             .with_start_revision(from)
+            .with_progress_notify()
             .with_prev_key();
         self.call(async |connection| {
             let mut client = connection.client.watch_client();
@@ -90,10 +91,9 @@ impl Watch for ClientWatch {
             if answer.canceled() {
                 return Err(self.ended(answer.cancel_reason()));
             }
-            if answer.events().is_empty() {
-                continue;
+            if !answer.created() {
+                return Ok(changes(&answer));
             }
-            return Ok(changes(&answer));
         }
     }
 }
