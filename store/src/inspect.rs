@@ -9,6 +9,7 @@ use crate::etcd::EtcdError;
 use crate::gate::{Admitted, Refusal};
 use crate::key::{KeyRange, holder_name};
 use crate::names::{Attachment, Space};
+use crate::range::Range;
 use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord};
 use crate::release::Judged;
 use crate::retry::Deadline;
@@ -43,6 +44,8 @@ pub struct RangeUsage {
     pub space: Space,
     /// What was configured.
     pub record: RangeRecord,
+    /// The range that this is; `None` where the record's prefix does not fit its family.
+    pub range: Option<Range>,
     /// How many addresses may be given out.
     pub total: u128,
     /// How many of them attachments hold.
@@ -54,6 +57,37 @@ pub struct RangeUsage {
 }
 
 impl RangeUsage {
+    /// A range of which nothing has been counted yet.
+    pub fn new(space: Space, record: RangeRecord) -> Self {
+        let range = record.range();
+        Self {
+            space,
+            total: range.as_ref().map_or(0, Range::size),
+            range,
+            record,
+            allocated: 0,
+            resting: 0,
+            reserved: 0,
+        }
+    }
+
+    /// Counts a taken address of the space, if it is one that the range gives out. `None` stands
+    /// for a holder that cannot be read.
+    pub fn count(&mut self, address: Address, holder: Option<&Holder>) {
+        if !self
+            .range
+            .as_ref()
+            .is_some_and(|range| range.contains(address))
+        {
+            return;
+        }
+        match holder {
+            Some(Holder::Attachment(_)) => self.allocated += 1,
+            Some(Holder::Cooldown(_)) => self.resting += 1,
+            Some(Holder::Reservation(_)) | None => self.reserved += 1,
+        }
+    }
+
     /// How many addresses are free.
     pub fn free(&self) -> u128 {
         self.total
@@ -252,29 +286,10 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<RangeUsage, EtcdError> {
         let stretch = self.keys.addresses(&space, record.bounds);
-        let range = record.range();
-        let total = range.as_ref().map_or(0, crate::range::Range::size);
-        let usable = |address: Address| range.as_ref().is_some_and(|range| range.contains(address));
-        let mut usage = RangeUsage {
-            space,
-            record,
-            total,
-            allocated: 0,
-            resting: 0,
-            reserved: 0,
-        };
+        let mut usage = RangeUsage::new(space, record);
         for entry in self.entries(stretch, deadline).await? {
-            let address = self
-                .keys
-                .parse_address(&entry.key)
-                .map(|(_, address)| address);
-            if !address.is_some_and(usable) {
-                continue;
-            }
-            match Holder::parse(&entry.value) {
-                Ok(Holder::Attachment(_)) => usage.allocated += 1,
-                Ok(Holder::Cooldown(_)) => usage.resting += 1,
-                Ok(Holder::Reservation(_)) | Err(_) => usage.reserved += 1,
+            if let Some((_, address)) = self.keys.parse_address(&entry.key) {
+                usage.count(address, Holder::parse(&entry.value).ok().as_ref());
             }
         }
         Ok(usage)
