@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::holder::{Cooldown, Holder, cooldown_value};
 pub use self::meta::{FreezeRecord, StoreRecord};
-pub use self::owner::{Boot, HeldAddress, OwnerRecord, Pod};
+pub use self::owner::{Boot, HeldAddress, Kind, OwnerRecord, Pod};
 pub use self::range::RangeRecord;
 
 /// The version of the records that this code writes and the highest that it reads.
