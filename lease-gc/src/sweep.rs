@@ -1,0 +1,245 @@
+//! One sweep: the store at one revision, then the nodes, then the pods; every record judged; and
+//! what is confirmed released.
+//!
+//! The order is what makes it safe: a pod that was created after the pods were read has its record
+//! after the revision at which the records are read, so it is not among those that are judged. The
+//! records are read last, but as of that earlier revision, so that they need not be held in memory
+//! while 50,000 pods are read.
+
+mod act;
+mod cluster;
+mod desk;
+mod pace;
+mod ranges;
+mod withheld;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use store::address::Address;
+use store::clock::Clock as _;
+use store::collect::Survey;
+use store::election::Fence;
+use store::etcd::EtcdError;
+use store::gate::Refusal;
+use store::key::KeyRange;
+use store::scan::Scan;
+use store::txn::Entry;
+
+use self::desk::{Desk, Judged};
+use self::ranges::Ranges;
+pub use self::withheld::Withheld;
+use crate::collector::{Collector, FatalError};
+use crate::evidence::{self, Breaker, Marks};
+use crate::pods::{LeaseState, Reading, Source, SourceError};
+use crate::report::{SweepReport, SweepResult};
+
+/// What one leadership remembers from sweep to sweep. Whoever leads next begins anew.
+#[derive(Debug, Default)]
+pub struct Memory {
+    marks: Marks,
+    breaker: Breaker,
+    /// The nodes that were listed, and those that went but have records still.
+    nodes_seen: HashSet<String>,
+    /// The conflicts of the last sweep: an address and the uid of the pod that names it.
+    conflicts: HashSet<(Address, String)>,
+}
+
+/// Whether a sweep may change anything.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode<'a> {
+    /// It only says what it would do.
+    DryRun,
+    /// It may, while this fence holds.
+    Leading(&'a Fence),
+}
+
+/// Why a sweep is void, or was interrupted.
+#[derive(Debug, thiserror::Error)]
+pub enum VoidReason {
+    /// etcd could not be asked.
+    #[error(transparent)]
+    Etcd(#[from] EtcdError),
+    /// The store is not to be trusted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The pods could not be read whole.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Somebody else leads.
+    #[error("somebody else leads")]
+    NotLeader,
+    /// The store was frozen while the sweep went on.
+    #[error("the store was frozen meanwhile: {0}")]
+    Frozen(String),
+    /// This process must not collect for this cluster.
+    #[error(transparent)]
+    Fatal(#[from] FatalError),
+}
+
+impl Collector {
+    /// Sweeps once. The report says what was found and done, and the second value why not all.
+    pub async fn sweep(
+        &self,
+        memory: &mut Memory,
+        mode: Mode<'_>,
+    ) -> (SweepReport, Option<VoidReason>) {
+        let began = self.store.clock().monotonic();
+        let mut report = SweepReport::new(Timestamp::now());
+        let failed = self.sweep_into(memory, mode, &mut report).await.err();
+        if let Some(reason) = &failed {
+            report.error = Some(crate::log::chain(reason));
+        }
+        report.duration = self.store.clock().monotonic().saturating_sub(began);
+        tracing::info!(
+            result = report.result.name(),
+            error = report.error,
+            seconds = report.duration.as_secs_f64(),
+            records = report.records,
+            candidates = report.candidates.total(),
+            released = report.released.total(),
+            adopted = report.adopted,
+            rests_ended = report.rests_ended,
+            conflicts = report.conflicts.total(),
+            "a sweep ended"
+        );
+        (report, failed)
+    }
+
+    async fn sweep_into(
+        &self,
+        memory: &mut Memory,
+        mode: Mode<'_>,
+        report: &mut SweepReport,
+    ) -> Result<(), VoidReason> {
+        let survey = self.store.survey(self.deadline()).await??;
+        report.frozen.clone_from(&survey.frozen);
+        let source = self.open_source().await?;
+        self.check_cluster(&source, mode, &survey).await?;
+        let now = self.store.clock().monotonic();
+        let reading = source.read().await?;
+        let judged = self
+            .judge(memory, &survey, &source, &reading, now, report)
+            .await?;
+        report.result = match mode {
+            Mode::DryRun => SweepResult::DryRun,
+            Mode::Leading(_) if survey.frozen.is_some() => SweepResult::Frozen,
+            Mode::Leading(_) if !report.breakers.is_empty() => SweepResult::Breaker,
+            Mode::Leading(_) => SweepResult::Complete,
+        };
+        match mode {
+            Mode::DryRun => {
+                judged.would_release(report);
+                Ok(())
+            }
+            Mode::Leading(_) if survey.frozen.is_some() => {
+                judged.withhold(Withheld::Frozen, report);
+                Ok(())
+            }
+            Mode::Leading(fence) => {
+                let acted = self.act(judged, fence, &source, report).await;
+                if acted.is_err() {
+                    report.result = SweepResult::Interrupted;
+                }
+                acted
+            }
+        }
+    }
+
+    /// Reads the store as of the survey's revision and judges every record of the cluster. Changes
+    /// nothing but the memory.
+    async fn judge(
+        &self,
+        memory: &mut Memory,
+        survey: &Survey,
+        source: &Source,
+        reading: &Reading,
+        now: Duration,
+        report: &mut SweepReport,
+    ) -> Result<Judged, VoidReason> {
+        let living = &*reading.living;
+        let nodes = living.nodes().map(|node| node.name.clone());
+        memory.nodes_seen.extend(nodes);
+        let leases = leases_of_gone_nodes(source, &memory.nodes_seen, reading).await?;
+        let deleted = self.deletions.before(now);
+        let ranges = self.read_ranges(survey.revision, report).await?;
+
+        let Memory {
+            marks,
+            breaker,
+            nodes_seen,
+            conflicts,
+        } = memory;
+        let pods = evidence::Reading {
+            living,
+            now,
+            as_of: reading.as_of,
+            leases: &leases,
+            deleted: &deleted,
+        };
+        let sweep = marks.sweep(pods, &self.policy);
+        let mut desk = Desk::new(living, nodes_seen, sweep, breaker, ranges, report);
+        desk.dead_limit = self.most_releases();
+        let keys = self.store.keys();
+        let owners = keys.owners_of_cluster(&self.candidate.cluster);
+        self.read(owners, survey, |entry| desk.owner(self.store.parse_owner(entry)))
+            .await?;
+        desk.end_of_owners();
+        reading.plausible(desk.report.records > 0)?;
+        self.read(keys.all_addresses(), survey, |entry| {
+            desk.address(&entry, self.store.parse_address(&entry));
+        })
+        .await?;
+
+        let (judged, seen) = desk.close(self, conflicts);
+        memory.nodes_seen.retain(|node| seen.contains(node));
+        self.deletions.forget(now);
+        Ok(judged)
+    }
+
+    async fn read_ranges(
+        &self,
+        survey: &Survey,
+        report: &mut SweepReport,
+    ) -> Result<Ranges, VoidReason> {
+        let mut ranges = Ranges::default();
+        self.read(self.store.keys().all_ranges(), survey, |entry| {
+            match self.store.parse_range(&entry) {
+                Ok((space, record)) => ranges.add(space, record, entry.into()),
+                Err(damaged) => report.damaged.push(damaged.into()),
+            }
+        })
+        .await?;
+        Ok(ranges)
+    }
+
+    /// Reads a stretch of the store as of the survey.
+    async fn read(
+        &self,
+        stretch: KeyRange,
+        survey: &Survey,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), EtcdError> {
+        let mut scan = Scan::as_of(stretch, survey.revision);
+        while let Some(page) = self.store.next_page(&mut scan, self.deadline()).await? {
+            page.into_iter().for_each(&mut each);
+        }
+        Ok(())
+    }
+}
+
+/// What the leases of kubelets say whose Node objects went.
+async fn leases_of_gone_nodes(
+    source: &Source,
+    nodes_seen: &HashSet<String>,
+    reading: &Reading,
+) -> Result<HashMap<String, LeaseState>, SourceError> {
+    let mut leases = HashMap::new();
+    for node in nodes_seen {
+        if reading.living.node(node).is_none() {
+            leases.insert(node.clone(), source.kubelet_lease(node).await?);
+        }
+    }
+    Ok(leases)
+}
