@@ -79,7 +79,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             match self.follow_once(fence).await {
                 Stopped::NotLeader => return,
                 error => {
-                    tracing::warn!(error = %crate::log::chain(&error), "the history is interrupted");
+                    tracing::warn!(error = %crate::chain::chain(&error), "the history is interrupted");
                 }
             }
             self.store.clock().sleep(AFTER_FAILURE).await;

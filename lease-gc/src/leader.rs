@@ -103,7 +103,7 @@ impl Collector {
                 Ok(()) => break,
                 Err(VoidReason::Fatal(error)) => return Err(error),
                 Err(reason) => {
-                    tracing::warn!(reason = %crate::log::chain(&reason), "not ready to be elected");
+                    tracing::warn!(reason = %crate::chain::chain(&reason), "not ready to be elected");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
@@ -113,7 +113,7 @@ impl Collector {
             self.status.follows(Some(leader.identity.clone()));
         };
         let failed = |error: &EtcdError| {
-            tracing::warn!(error = %crate::log::chain(error), "the election goes on");
+            tracing::warn!(error = %crate::chain::chain(error), "the election goes on");
         };
         let elected = self.store.campaign(&self.candidate, led_by, failed).await;
         Ok(elected?)
@@ -145,7 +145,7 @@ impl Collector {
                 (None, false)
             }
             End::Lost(lost) => {
-                tracing::warn!(error = %crate::log::chain(&lost), "leads no longer");
+                tracing::warn!(error = %crate::chain::chain(&lost), "leads no longer");
                 (None, false)
             }
         };
@@ -155,7 +155,7 @@ impl Collector {
             match tokio::time::timeout(FAREWELL, resigned).await {
                 Ok(Ok(())) => tracing::info!("handed over"),
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::log::chain(&error), "could not hand over");
+                    tracing::warn!(error = %crate::chain::chain(&error), "could not hand over");
                 }
                 Err(_) => tracing::warn!("could not hand over in time"),
             }
@@ -255,14 +255,14 @@ impl Collector {
                     // Nobody hears only once the term has ended.
                     Some(Ok(pending)) => drop(wish.send(pending).await),
                     Some(Err(error)) => {
-                        tracing::warn!(error = %crate::log::chain(&error), "a request cannot be read");
+                        tracing::warn!(error = %crate::chain::chain(&error), "a request cannot be read");
                     }
                     None => {}
                 }
                 self.store.await_request(cluster, revision).await
             };
             if let Err(error) = heard.await {
-                tracing::debug!(error = %crate::log::chain(&error), "requests are not heard");
+                tracing::debug!(error = %crate::chain::chain(&error), "requests are not heard");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
@@ -276,7 +276,7 @@ impl Collector {
             .store
             .answer_request(fence, cluster, pending, answer, deadline);
         if let Err(error) = answered.await {
-            tracing::warn!(error = %crate::log::chain(&error), "a request was not answered");
+            tracing::warn!(error = %crate::chain::chain(&error), "a request was not answered");
         }
     }
 }

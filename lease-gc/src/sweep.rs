@@ -89,7 +89,7 @@ impl Collector {
         let mut report = SweepReport::new(Timestamp::now());
         let failed = self.sweep_into(memory, mode, &mut report).await.err();
         if let Some(reason) = &failed {
-            report.error = Some(crate::log::chain(reason));
+            report.error = Some(crate::chain::chain(reason));
         }
         report.duration = self.store.clock().monotonic().saturating_sub(began);
         tracing::info!(

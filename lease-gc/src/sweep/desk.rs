@@ -1,55 +1,253 @@
-//! Where everything that a sweep reads comes together, and is judged. No input or output.
+//! Where everything that a sweep reads comes together and is judged. No input or output.
 
 use std::collections::HashSet;
+use std::mem::take;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use store::address::Address;
 use store::collect::Listed;
-use store::init::random_id;
 use store::inspect::{Damaged, Owner};
-use store::names::{Attachment, Space};
-use store::record::{Holder, OwnerRecord};
+use store::names::Space;
+use store::record::{HeldAddress, Holder};
 use store::txn::Entry;
 
-use super::Withheld;
+use super::judged::{Judged, NewConflict, release};
 use super::ranges::Ranges;
-use crate::collector::Collector;
-use crate::evidence::adoption::{self, Place};
-use crate::evidence::{Breaker, Evidence, Finding, Sweep, Tripped, Verdict, judge};
-use crate::pods::{Living, LivingPod};
-use crate::report::{Conflict, OpenBreaker, Release, SweepReport};
+use super::withheld::Withheld;
+use crate::evidence::adoption::{self, Candidate, Place};
+use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict};
+use crate::pods::{Living, Naming};
+use crate::report::{Conflict, OpenBreaker, SweepReport};
 
 /// One sweep's judgement in the making.
 pub(super) struct Desk<'a> {
-    living: &'a Living,
-    nodes_seen: &'a HashSet<String>,
-    sweep: Sweep<'a>,
-    breaker: &'a mut Breaker,
     pub(super) report: &'a mut SweepReport,
-    ranges: Ranges,
-    places: adoption::Ranges,
+    pub(super) living: &'a Living,
+    pub(super) nodes_seen: &'a HashSet<String>,
+    pub(super) sweep: Sweep<'a>,
+    pub(super) breaker: &'a mut Breaker,
+    pub(super) ranges: Ranges,
+    pub(super) places: adoption::Ranges,
     /// How many dead records are remembered, so that memory is bounded when everything dies.
-    dead_limit: usize,
-    /// The records of one node and network: they stand together in the listing.
+    pub(super) dead_limit: usize,
+    pub(super) notes: Notes,
+}
+
+/// What is noted on the way.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// The records of one node and network, which stand together in the listing.
     group: Vec<Owner>,
     nodes_with_records: HashSet<String>,
     /// Addresses that some pod names and somebody holds, in the space of their range.
     held: HashSet<Address>,
-    conflicts: HashSet<(Address, String)>,
-    new_conflicts: Vec<Conflict>,
+    conflicts: Vec<NewConflict>,
     judged: Judged,
 }
 
-/// What a sweep is to do.
-#[derive(Debug, Default)]
-pub(super) struct Judged {
-    /// Records that are proven dead.
-    pub(super) dead: Vec<(Owner, Evidence)>,
-    /// Addresses that have rested long enough.
-    pub(super) rested: Vec<Listed>,
-    /// Ranges that nobody has used for long.
-    pub(super) unused: Vec<Listed>,
-    /// Records that living pods lack.
-    pub(super) missing: Vec<(Attachment, OwnerRecord)>,
-    /// Conflicts that the sweep before did not see.
-    pub(super) new_conflicts: Vec<NewConflict>,
+impl Desk<'_> {
+    /// Takes the next owner record of the cluster. They come in the order of their keys.
+    pub(super) fn owner(&mut self, owner: Result<Owner, Damaged>) {
+        self.report.records += 1;
+        match owner {
+            Ok(owner) => {
+                let first = self.notes.group.first();
+                if first.is_some_and(|first| !together(first, &owner)) {
+                    self.judge_group();
+                }
+                self.notes.group.push(owner);
+            }
+            Err(damaged) => self.report.damaged.push(damaged.into()),
+        }
+    }
+
+    /// The last owner record was taken.
+    pub(super) fn end_of_owners(&mut self) {
+        self.judge_group();
+    }
+
+    fn judge_group(&mut self) {
+        let group = take(&mut self.notes.group);
+        if let Some(owner) = group.first() {
+            let node = owner.attachment.node.clone();
+            self.notes.nodes_with_records.insert(node);
+        }
+        let findings = evidence::judge(&group, self.living, self.nodes_seen);
+        for (owner, finding) in group.into_iter().zip(findings) {
+            self.decide(owner, finding);
+        }
+    }
+
+    fn decide(&mut self, owner: Owner, finding: Finding) {
+        let key = &owner.judged.key;
+        match self.sweep.look(&owner, finding) {
+            Verdict::Alive => self.look_for_rivals(&owner),
+            Verdict::Keep(reason) => {
+                tracing::debug!(key, reason = reason.as_str(), "kept");
+                self.report.kept.add(reason.as_str());
+            }
+            Verdict::Conflict(conflict) => {
+                self.report.kept.add(Withheld::Conflict.as_str());
+                let pod = format!("{}/{}", conflict.namespace, conflict.name);
+                self.conflict(key, conflict.address, pod, &conflict.uid);
+            }
+            Verdict::Waiting {
+                evidence,
+                remaining,
+            } => {
+                let evidence = evidence.as_str();
+                tracing::debug!(key, evidence, seconds = remaining.as_secs(), "waits");
+                self.report.candidates.add(evidence);
+                let longest = &mut self.notes.judged.longest_wait;
+                *longest = (*longest).max(Some(remaining));
+            }
+            Verdict::Confirmed(evidence) => {
+                self.breaker.count(&owner, evidence);
+                let dead = &mut self.notes.judged.dead;
+                if dead.len() < self.dead_limit {
+                    dead.push((owner, evidence));
+                } else {
+                    self.report.kept.add(Withheld::RateCapped.as_str());
+                }
+            }
+        }
+    }
+
+    /// Other pods that name an address of a record whose own pod lives.
+    fn look_for_rivals(&mut self, owner: &Owner) {
+        let own = self.living.pod_of_uid(&owner.record.pod.uid);
+        for held in &owner.record.addresses {
+            let rival = self.naming(held).find(|naming| match own {
+                Some(own) => naming.pod != own,
+                None => naming.pod.name != owner.record.pod.name,
+            });
+            if let Some(rival) = rival {
+                let pod = format!("{}/{}", rival.pod.namespace, rival.pod.name);
+                let uid = rival.pod.uid.to_owned();
+                self.conflict(&owner.judged.key, held.address, pod, &uid);
+            }
+        }
+    }
+
+    /// Pods that claim by their annotation what somebody holds.
+    fn naming(&self, held: &HeldAddress) -> impl Iterator<Item = Naming<'_>> {
+        let place = self.places.place(held.address);
+        let here = matches!(place, Place::In(space, _) if *space == held.space);
+        let naming = self.living.naming(held.address).filter(move |_| here);
+        naming.filter(|naming| naming.attachment.is_some() && !naming.pod.terminating)
+    }
+
+    fn conflict(&mut self, holder: &str, address: Address, pod: String, uid: &str) {
+        let holder = holder.to_owned();
+        let conflict = Conflict {
+            address,
+            holder,
+            pod,
+        };
+        self.report.conflicts.push(conflict.clone());
+        self.notes.conflicts.push(NewConflict {
+            conflict,
+            uid: uid.to_owned(),
+        });
+    }
+
+    /// Takes the next address key, whoever's it is.
+    pub(super) fn address(
+        &mut self,
+        entry: &Entry,
+        parsed: Result<(Space, Address, Result<Holder, Damaged>), Damaged>,
+    ) {
+        let (space, address, holder) = match parsed {
+            Ok(parsed) => parsed,
+            Err(damaged) => return self.report.damaged.push(damaged.into()),
+        };
+        self.ranges.count(&space, address, holder.as_ref().ok());
+        let place = self.places.place(address);
+        if matches!(place, Place::In(of, _) if *of == space)
+            && self.living.naming(address).next().is_some()
+        {
+            self.notes.held.insert(address);
+        }
+        match holder {
+            Ok(Holder::Cooldown(rest)) => {
+                let cooldown = Duration::from_secs(rest.cooldown_s);
+                if self.sweep.rested(&entry.key, entry.mod_revision, cooldown) {
+                    self.notes.judged.rested.push(listed(entry));
+                }
+            }
+            Ok(Holder::Reservation(_)) => self.look_for_squatters(entry, space, address),
+            Ok(Holder::Attachment(_)) => {}
+            Err(damaged) => self.report.damaged.push(damaged.into()),
+        }
+    }
+
+    /// Pods that use an address that an operator keeps.
+    fn look_for_squatters(&mut self, entry: &Entry, space: Space, address: Address) {
+        let held = HeldAddress {
+            space,
+            address,
+            prefix: 0,
+            gateway: None,
+        };
+        let squatter = self.naming(&held).next();
+        if let Some(squatter) = squatter {
+            let pod = format!("{}/{}", squatter.pod.namespace, squatter.pod.name);
+            let uid = squatter.pod.uid.to_owned();
+            self.conflict(&entry.key, address, pod, &uid);
+        }
+    }
+
+    /// Everything was read: what is to be done. `adopt` makes records for those that lack one.
+    pub(super) fn close(
+        mut self,
+        policy: &Policy,
+        adopt: Option<&dyn Fn(Vec<Candidate<'_>>) -> super::judged::Missing>,
+        known_conflicts: &mut HashSet<(Address, String)>,
+    ) -> (Judged, HashSet<String>) {
+        let Notes {
+            nodes_with_records,
+            held,
+            conflicts,
+            mut judged,
+            ..
+        } = self.notes;
+        if let Some(adopt) = adopt {
+            let missing = adoption::missing(self.living, &self.places, |_, address| {
+                held.contains(&address)
+            });
+            if missing.ambiguous > 0 {
+                tracing::warn!(
+                    addresses = missing.ambiguous,
+                    "pods name addresses that lie in ranges of several spaces: not adopted"
+                );
+            }
+            let mut due = missing.candidates;
+            due.retain(|candidate| self.sweep.missing(candidate));
+            judged.missing = adopt(due);
+        }
+        for configured in self.ranges.unused() {
+            let Listed { key, mod_revision } = &configured.listed;
+            if self.sweep.unused(key, *mod_revision) {
+                judged.unused.push(configured.listed.clone());
+            }
+        }
+        self.sweep.finish();
+        self.report.ranges = self.ranges.reports();
+        judged.new_conflicts = news(conflicts, known_conflicts);
+        let nodes = u64::try_from(self.living.nodes().len()).unwrap_or(u64::MAX);
+        for tripped in self.breaker.check(self.report.records, nodes, policy) {
+            let kind = tripped.kind.as_str();
+            let (found, limit) = (tripped.found, tripped.limit);
+            tracing::error!(kind, found, limit, "a breaker is open: nothing is released");
+            self.report.breakers.push(OpenBreaker { kind, found, limit });
+            judged.hold_back(tripped.kind, self.report);
+        }
+        (judged, nodes_with_records)
+    }
+}
+
+/// Whether two records are of one node and network.
+fn together(one: &Owner, other: &Owner) -> bool {
+    one.attachment.node == other.attachment.node && one.attachment.network == other.attachment.network
 }
