@@ -8,7 +8,9 @@
 
 mod act;
 mod cluster;
+mod deletions;
 mod desk;
+mod judged;
 mod pace;
 mod ranges;
 mod withheld;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use store::address::Address;
 use store::clock::Clock as _;
-use store::collect::Survey;
+use store::collect::{Listed, Survey};
 use store::election::Fence;
 use store::etcd::EtcdError;
 use store::gate::Refusal;
@@ -27,7 +29,9 @@ use store::key::KeyRange;
 use store::scan::Scan;
 use store::txn::Entry;
 
-use self::desk::{Desk, Judged};
+pub use self::deletions::Deletions;
+use self::desk::Desk;
+use self::judged::Judged;
 use self::ranges::Ranges;
 pub use self::withheld::Withheld;
 use crate::collector::{Collector, FatalError};
@@ -44,6 +48,15 @@ pub struct Memory {
     nodes_seen: HashSet<String>,
     /// The conflicts of the last sweep: an address and the uid of the pod that names it.
     conflicts: HashSet<(Address, String)>,
+    /// How much longer what is suspected must stand, at most.
+    longest_wait: Duration,
+}
+
+impl Memory {
+    /// How much longer, after the last sweep, what it suspected must stand at most.
+    pub const fn longest_wait(&self) -> Duration {
+        self.longest_wait
+    }
 }
 
 /// Whether a sweep may change anything.
@@ -122,6 +135,7 @@ impl Collector {
         let judged = self
             .judge(memory, &survey, &source, &reading, now, report)
             .await?;
+        self.report_conflicts(&judged, memory);
         report.result = match mode {
             Mode::DryRun => SweepResult::DryRun,
             Mode::Leading(_) if survey.frozen.is_some() => SweepResult::Frozen,
@@ -163,13 +177,13 @@ impl Collector {
         memory.nodes_seen.extend(nodes);
         let leases = leases_of_gone_nodes(source, &memory.nodes_seen, reading).await?;
         let deleted = self.deletions.before(now);
-        let ranges = self.read_ranges(survey.revision, report).await?;
+        let ranges = self.read_ranges(survey, report).await?;
 
         let Memory {
             marks,
             breaker,
             nodes_seen,
-            conflicts,
+            ..
         } = memory;
         let pods = evidence::Reading {
             living,
@@ -179,21 +193,26 @@ impl Collector {
             deleted: &deleted,
         };
         let sweep = marks.sweep(pods, &self.policy);
-        let mut desk = Desk::new(living, nodes_seen, sweep, breaker, ranges, report);
-        desk.dead_limit = self.most_releases();
-        let keys = self.store.keys();
-        let owners = keys.owners_of_cluster(&self.candidate.cluster);
+        let most = self.most_releases();
+        let mut desk = Desk::new(living, nodes_seen, sweep, breaker, ranges, report, most);
+        let (keys, cluster) = (self.store.keys(), &self.candidate.cluster);
+        let owners = keys.owners_of_cluster(cluster);
         self.read(owners, survey, |entry| desk.owner(self.store.parse_owner(entry)))
             .await?;
-        desk.end_of_owners();
-        reading.plausible(desk.report.records > 0)?;
+        let records = desk.end_of_owners();
+        reading.plausible(records > 0)?;
         self.read(keys.all_addresses(), survey, |entry| {
             desk.address(&entry, self.store.parse_address(&entry));
         })
         .await?;
-
-        let (judged, seen) = desk.close(self, conflicts);
-        memory.nodes_seen.retain(|node| seen.contains(node));
+        if self.adopt {
+            desk.look_for_missing(cluster, &self.now());
+        }
+        let judged = desk.close(&self.policy);
+        memory
+            .nodes_seen
+            .retain(|node| living.node(node).is_some() || judged.nodes.contains(node));
+        memory.longest_wait = judged.longest_wait;
         self.deletions.forget(now);
         Ok(judged)
     }
@@ -206,7 +225,7 @@ impl Collector {
         let mut ranges = Ranges::default();
         self.read(self.store.keys().all_ranges(), survey, |entry| {
             match self.store.parse_range(&entry) {
-                Ok((space, record)) => ranges.add(space, record, entry.into()),
+                Ok((space, record)) => ranges.add(space, record, Listed::from(&entry)),
                 Err(damaged) => report.damaged.push(damaged.into()),
             }
         })

@@ -4,74 +4,91 @@ use std::collections::HashSet;
 use std::mem::take;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use store::address::Address;
 use store::collect::Listed;
+use store::init::random_id;
 use store::inspect::{Damaged, Owner};
 use store::names::Space;
 use store::record::{HeldAddress, Holder};
 use store::txn::Entry;
 
-use super::judged::{Judged, NewConflict, release};
+use super::judged::Judged;
 use super::ranges::Ranges;
 use super::withheld::Withheld;
-use crate::evidence::adoption::{self, Candidate, Place};
+use crate::evidence::adoption::{self, Place};
 use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict};
 use crate::pods::{Living, Naming};
-use crate::report::{Conflict, OpenBreaker, SweepReport};
+use crate::report::{Conflict, SweepReport};
 
 /// One sweep's judgement in the making.
 pub(super) struct Desk<'a> {
-    pub(super) report: &'a mut SweepReport,
-    pub(super) living: &'a Living,
-    pub(super) nodes_seen: &'a HashSet<String>,
-    pub(super) sweep: Sweep<'a>,
-    pub(super) breaker: &'a mut Breaker,
-    pub(super) ranges: Ranges,
-    pub(super) places: adoption::Ranges,
-    /// How many dead records are remembered, so that memory is bounded when everything dies.
-    pub(super) dead_limit: usize,
-    pub(super) notes: Notes,
-}
-
-/// What is noted on the way.
-#[derive(Default)]
-pub(super) struct Notes {
+    living: &'a Living,
+    nodes_seen: &'a HashSet<String>,
+    sweep: Sweep<'a>,
+    breaker: &'a mut Breaker,
+    ranges: Ranges,
+    places: adoption::Ranges,
+    report: &'a mut SweepReport,
     /// The records of one node and network, which stand together in the listing.
     group: Vec<Owner>,
-    nodes_with_records: HashSet<String>,
     /// Addresses that some pod names and somebody holds, in the space of their range.
     held: HashSet<Address>,
-    conflicts: Vec<NewConflict>,
     judged: Judged,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// An empty desk. It remembers at most `dead_limit` dead records, so that memory is bounded
+    /// when everything dies at once.
+    pub(super) fn new(
+        living: &'a Living,
+        nodes_seen: &'a HashSet<String>,
+        sweep: Sweep<'a>,
+        breaker: &'a mut Breaker,
+        ranges: Ranges,
+        report: &'a mut SweepReport,
+        dead_limit: usize,
+    ) -> Self {
+        breaker.begin();
+        Self {
+            living,
+            nodes_seen,
+            sweep,
+            breaker,
+            places: ranges.places(),
+            ranges,
+            report,
+            group: Vec::new(),
+            held: HashSet::new(),
+            judged: Judged::new(dead_limit),
+        }
+    }
+
     /// Takes the next owner record of the cluster. They come in the order of their keys.
     pub(super) fn owner(&mut self, owner: Result<Owner, Damaged>) {
         self.report.records += 1;
         match owner {
             Ok(owner) => {
-                let first = self.notes.group.first();
+                let first = self.group.first();
                 if first.is_some_and(|first| !together(first, &owner)) {
                     self.judge_group();
                 }
-                self.notes.group.push(owner);
+                self.group.push(owner);
             }
             Err(damaged) => self.report.damaged.push(damaged.into()),
         }
     }
 
-    /// The last owner record was taken.
-    pub(super) fn end_of_owners(&mut self) {
+    /// The last owner record was taken. Returns how many there were.
+    pub(super) fn end_of_owners(&mut self) -> u64 {
         self.judge_group();
+        self.report.records
     }
 
     fn judge_group(&mut self) {
-        let group = take(&mut self.notes.group);
+        let group = take(&mut self.group);
         if let Some(owner) = group.first() {
             let node = owner.attachment.node.clone();
-            self.notes.nodes_with_records.insert(node);
+            self.judged.nodes.insert(node);
         }
         let findings = evidence::judge(&group, self.living, self.nodes_seen);
         for (owner, finding) in group.into_iter().zip(findings) {
@@ -99,15 +116,12 @@ impl Desk<'_> {
                 let evidence = evidence.as_str();
                 tracing::debug!(key, evidence, seconds = remaining.as_secs(), "waits");
                 self.report.candidates.add(evidence);
-                let longest = &mut self.notes.judged.longest_wait;
-                *longest = (*longest).max(Some(remaining));
+                let longest = &mut self.judged.longest_wait;
+                *longest = (*longest).max(remaining);
             }
             Verdict::Confirmed(evidence) => {
                 self.breaker.count(&owner, evidence);
-                let dead = &mut self.notes.judged.dead;
-                if dead.len() < self.dead_limit {
-                    dead.push((owner, evidence));
-                } else {
+                if let Err(_too_many) = self.judged.dead(owner, evidence) {
                     self.report.kept.add(Withheld::RateCapped.as_str());
                 }
             }
@@ -146,10 +160,7 @@ impl Desk<'_> {
             pod,
         };
         self.report.conflicts.push(conflict.clone());
-        self.notes.conflicts.push(NewConflict {
-            conflict,
-            uid: uid.to_owned(),
-        });
+        self.judged.conflicts.push((uid.to_owned(), conflict));
     }
 
     /// Takes the next address key, whoever's it is.
@@ -167,13 +178,13 @@ impl Desk<'_> {
         if matches!(place, Place::In(of, _) if *of == space)
             && self.living.naming(address).next().is_some()
         {
-            self.notes.held.insert(address);
+            self.held.insert(address);
         }
         match holder {
             Ok(Holder::Cooldown(rest)) => {
                 let cooldown = Duration::from_secs(rest.cooldown_s);
                 if self.sweep.rested(&entry.key, entry.mod_revision, cooldown) {
-                    self.notes.judged.rested.push(listed(entry));
+                    self.judged.rested.push(Listed::from(entry));
                 }
             }
             Ok(Holder::Reservation(_)) => self.look_for_squatters(entry, space, address),
@@ -198,56 +209,43 @@ impl Desk<'_> {
         }
     }
 
-    /// Everything was read: what is to be done. `adopt` makes records for those that lack one.
-    pub(super) fn close(
-        mut self,
-        policy: &Policy,
-        adopt: Option<&dyn Fn(Vec<Candidate<'_>>) -> super::judged::Missing>,
-        known_conflicts: &mut HashSet<(Address, String)>,
-    ) -> (Judged, HashSet<String>) {
-        let Notes {
-            nodes_with_records,
-            held,
-            conflicts,
-            mut judged,
-            ..
-        } = self.notes;
-        if let Some(adopt) = adopt {
-            let missing = adoption::missing(self.living, &self.places, |_, address| {
-                held.contains(&address)
-            });
-            if missing.ambiguous > 0 {
-                tracing::warn!(
-                    addresses = missing.ambiguous,
-                    "pods name addresses that lie in ranges of several spaces: not adopted"
-                );
-            }
-            let mut due = missing.candidates;
-            due.retain(|candidate| self.sweep.missing(candidate));
-            judged.missing = adopt(due);
+    /// The last address was taken: looks which addresses of living pods nobody holds. Those that
+    /// were missing before are to be adopted, as records that were `created` now (RFC 3339).
+    pub(super) fn look_for_missing(&mut self, cluster: &str, created: &str) {
+        let held = |_: &Space, address| self.held.contains(&address);
+        let missing = adoption::missing(self.living, &self.places, held);
+        if missing.ambiguous > 0 {
+            tracing::warn!(
+                addresses = missing.ambiguous,
+                "pods name addresses that lie in ranges of several spaces: they are not adopted"
+            );
         }
+        let mut due = missing.candidates;
+        due.retain(|candidate| self.sweep.missing(candidate));
+        self.judged.missing =
+            adoption::records(due, cluster, self.living, random_id, created);
+    }
+
+    /// Everything was read, and counts from now on: what is to be done.
+    pub(super) fn close(mut self, policy: &Policy) -> Judged {
         for configured in self.ranges.unused() {
             let Listed { key, mod_revision } = &configured.listed;
             if self.sweep.unused(key, *mod_revision) {
-                judged.unused.push(configured.listed.clone());
+                self.judged.unused.push(configured.listed.clone());
             }
         }
         self.sweep.finish();
         self.report.ranges = self.ranges.reports();
-        judged.new_conflicts = news(conflicts, known_conflicts);
         let nodes = u64::try_from(self.living.nodes().len()).unwrap_or(u64::MAX);
         for tripped in self.breaker.check(self.report.records, nodes, policy) {
-            let kind = tripped.kind.as_str();
-            let (found, limit) = (tripped.found, tripped.limit);
-            tracing::error!(kind, found, limit, "a breaker is open: nothing is released");
-            self.report.breakers.push(OpenBreaker { kind, found, limit });
-            judged.hold_back(tripped.kind, self.report);
+            self.judged.hold_back(&tripped, self.report);
         }
-        (judged, nodes_with_records)
+        self.judged
     }
 }
 
 /// Whether two records are of one node and network.
 fn together(one: &Owner, other: &Owner) -> bool {
-    one.attachment.node == other.attachment.node && one.attachment.network == other.attachment.network
+    let (one, other) = (&one.attachment, &other.attachment);
+    one.node == other.node && one.network == other.network
 }

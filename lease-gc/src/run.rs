@@ -1,0 +1,169 @@
+//! Puts a collector together as the command line asks, and runs it.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use store::clock::{Clock as _, SystemClock};
+use store::election::Candidate;
+use store::etcd::Client;
+use store::gate::Gate;
+use store::key::Keyspace;
+use store::store::Store;
+use tokio::sync::mpsc;
+
+use crate::chain::chain;
+use crate::cli::Cli;
+use crate::collector::{Collector, View};
+use crate::events::Events;
+use crate::evidence::{BreakerKind, Evidence, KeepReason, Policy};
+use crate::history::Causes;
+use crate::http::{self, Readiness, Served};
+use crate::leader::Occasion;
+use crate::measured::{self, Measured};
+use crate::metrics::{Labels, Metrics};
+use crate::pods;
+use crate::report::SweepReport;
+use crate::signals::{self, Shutdown};
+use crate::status::Status;
+use crate::sweep::{Deletions, Withheld};
+
+/// Runs until it is told to end, or until the one sweep is done that was asked for. What goes wrong
+/// is logged.
+pub async fn run(cli: Cli) -> ExitCode {
+    match try_to_run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %chain(error.as_ref()), "lease-gc ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn try_to_run(cli: Cli) -> Result<()> {
+    let (occasion, occasions) = mpsc::channel(1);
+    let shutdown = signals::listen(move || {
+        // Where one is waiting already, one more would find nothing new.
+        let _ = occasion.try_send(Occasion::Signal);
+    })
+    .context("signals cannot be listened to")?;
+    let once = cli.run.once;
+    let listen = cli.tell.listen;
+    let collector = Arc::new(collector(cli)?);
+    if once {
+        return sweep_once(&collector, &shutdown).await;
+    }
+    let listener = http::bind(listen).await?;
+    let served = Served {
+        metrics: Arc::clone(&collector.metrics),
+        status: Arc::clone(&collector.status),
+        readiness: readiness(&collector),
+    };
+    let told = shutdown.clone();
+    let serving = tokio::spawn(http::serve(listener, served, async move { told.told().await }));
+    let ended = collector.run(occasions, &shutdown).await;
+    if ended.is_ok() {
+        serving.await.context("the HTTP server broke")??;
+    }
+    ended.map_err(Into::into)
+}
+
+fn collector(cli: Cli) -> Result<Collector> {
+    let metrics = Arc::new(metrics()?);
+    let etcd = Measured::new(Client::new(cli.etcd.settings()), Arc::clone(&metrics));
+    let gate = Gate {
+        store_id: cli.etcd.store_id.clone(),
+        memory: None,
+    };
+    let keys = Keyspace::new(&cli.etcd.prefix);
+    let status = Status::new(
+        cli.run.identity.clone(),
+        cli.source.cluster.clone(),
+        cli.run.cron_schedule.to_string(),
+    );
+    let view = cli
+        .source
+        .pods_from
+        .map_or(View::Kubernetes(cli.source.kubeconfig), View::File);
+    let events = match &view {
+        View::Kubernetes(kubeconfig) if !cli.rules.dry_run => {
+            let dropped = Arc::clone(&metrics);
+            let drop = move || dropped.event_dropped();
+            Some(Events::start(kubeconfig.clone(), &cli.run.identity, drop))
+        }
+        View::Kubernetes(_) | View::File(_) => None,
+    };
+    Ok(Collector {
+        store: Store::new(etcd, SystemClock::start(), keys, gate),
+        candidate: Candidate {
+            cluster: cli.source.cluster,
+            identity: cli.run.identity,
+            ttl: cli.run.election_ttl,
+        },
+        view,
+        watches_pods: cli.source.enable_pod_watch,
+        schedule: cli.run.cron_schedule,
+        policy: Policy {
+            grace: cli.rules.grace_period,
+            node_gone_grace: cli.rules.node_gone_grace,
+            breaker_min: cli.rules.breaker_min.into(),
+            breaker_ratio: cli.rules.breaker_ratio,
+        },
+        dry_run: cli.rules.dry_run,
+        adopt: !cli.rules.no_adopt,
+        max_releases_per_second: cli.rules.max_releases_per_second,
+        history_file: cli.tell.history_file,
+        metrics,
+        status: Arc::new(status),
+        events,
+        causes: Causes::default(),
+        deletions: Deletions::default(),
+    })
+}
+
+fn metrics() -> Result<Metrics> {
+    let evidence: Vec<&str> = Evidence::ALL.iter().map(|row| row.as_str()).collect();
+    let kept = KeepReason::ALL.iter().map(|reason| reason.as_str());
+    let withheld = Withheld::ALL.iter().map(|reason| reason.as_str());
+    let keep_reasons: Vec<&str> = kept.chain(withheld).collect();
+    let breakers: Vec<&str> = BreakerKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let labels = Labels {
+        evidence: &evidence,
+        keep_reasons: &keep_reasons,
+        breakers: &breakers,
+        etcd_operations: &measured::OPERATIONS,
+        kubernetes_operations: &pods::OPERATIONS,
+    };
+    Ok(Metrics::new(&labels, env!("CARGO_PKG_VERSION"))?)
+}
+
+/// One question to etcd says whether it can be reached; the schedule was checked at the start.
+fn readiness(collector: &Arc<Collector>) -> Readiness {
+    let collector = Arc::clone(collector);
+    Readiness::new(move || {
+        let collector = Arc::clone(&collector);
+        async move {
+            let deadline = store::retry::Deadline::after(collector.store.clock(), http::PATIENCE);
+            match collector.store.survey(deadline).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(refusal)) => Err(chain(&refusal)),
+                Err(error) => Err(chain(&error)),
+            }
+        }
+    })
+}
+
+/// Both reports go to standard output, one JSON document a line.
+async fn sweep_once(collector: &Collector, shutdown: &Shutdown) -> Result<()> {
+    let reports = collector.sweep_once(shutdown).await?;
+    let mut stdout = std::io::stdout().lock();
+    for report in &reports {
+        writeln!(stdout, "{}", json(report)?).context("nobody reads the report")?;
+    }
+    Ok(())
+}
+
+fn json(report: &SweepReport) -> Result<String> {
+    serde_json::to_string(report).context("the report cannot be written")
+}
