@@ -101,7 +101,7 @@ impl Collector {
                 let api = Kubernetes::connect(kubeconfig.as_deref(), observer).await?;
                 Ok(Source::Kubernetes(api))
             }
-            View::File(path) => Ok(Source::File(pods::File::read(path)?)),
+            View::File(path) => Ok(Source::File(pods::File::open(path).await?)),
         }
     }
 

@@ -173,7 +173,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
         let written = sink
             .write(&ended)
             .map_err(|error| self.file_error(error))?;
-        self.metrics.history_lines(written);
+        (0..written).for_each(|_| self.metrics.history_line());
         let last = changes.changes.last().map(|change| change.revision);
         self.unrecorded = self.unrecorded.max(last).max(Some(changes.header.revision));
         Ok(())

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
-use store::clock::SystemClock;
 use store::election::{Fence, LeaderRecord, Leadership, Lost};
 use store::etcd::EtcdError;
 use store::request::PendingRequest;
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::collector::{Collector, FatalError, PATIENCE};
 use crate::history::History;
-use crate::report::{SweepReport, SweepResult};
+use crate::report::SweepReport;
 use crate::signals::Shutdown;
 use crate::sweep::{Memory, Mode, VoidReason};
 
@@ -86,12 +85,12 @@ impl Collector {
                 lost = self.store.keep_leading(&mut leadership) => End::Lost(lost),
                 end = self.lead(&fence, &mut occasions, shutdown) => end,
             };
-            match self.end_term(leadership, end).await {
-                Some(result) => return result,
-                None => tokio::select! {
-                    () = shutdown.told() => return Ok(()),
-                    () = tokio::time::sleep(AFTER_FAILURE) => {}
-                },
+            if let Some(result) = self.end_term(leadership, end).await {
+                return result;
+            }
+            tokio::select! {
+                () = shutdown.told() => return Ok(()),
+                () = tokio::time::sleep(AFTER_FAILURE) => {}
             }
         }
     }
@@ -266,6 +265,10 @@ impl Collector {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
+    }
+
+    async fn watch_pods(&self) {
+        std::future::pending().await
     }
 
     async fn answer(&self, fence: &Fence, pending: PendingRequest, report: &SweepReport) {

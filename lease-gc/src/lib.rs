@@ -10,10 +10,11 @@
 pub mod chain;
 pub mod cli;
 pub mod collector;
+pub mod events;
 pub mod evidence;
 pub mod history;
 pub mod leader;
-pub mod log;
+
 pub mod measured;
 pub mod metrics;
 pub mod once;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use store::address::Address;
+use store::inspect::Damaged;
 
 pub use self::count::Count;
 pub use self::newest::Newest;
@@ -181,6 +182,13 @@ pub struct DamagedKey {
     pub key: String,
     /// What is wrong, for people.
     pub reason: String,
+}
+
+impl From<Damaged> for DamagedKey {
+    fn from(damaged: Damaged) -> Self {
+        let Damaged { key, reason } = damaged;
+        Self { key, reason }
+    }
 }
 
 /// A configured range and how it is used.

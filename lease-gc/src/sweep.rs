@@ -15,7 +15,7 @@ mod pace;
 mod ranges;
 mod withheld;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ pub struct Memory {
     marks: Marks,
     breaker: Breaker,
     /// The nodes that were listed, and those that went but have records still.
-    nodes_seen: HashSet<String>,
+    nodes_seen: BTreeSet<String>,
     /// The conflicts of the last sweep: an address and the uid of the pod that names it.
     conflicts: HashSet<(Address, String)>,
     /// How much longer what is suspected must stand, at most.
@@ -251,7 +251,7 @@ impl Collector {
 /// What the leases of kubelets say whose Node objects went.
 async fn leases_of_gone_nodes(
     source: &Source,
-    nodes_seen: &HashSet<String>,
+    nodes_seen: &BTreeSet<String>,
     reading: &Reading,
 ) -> Result<HashMap<String, LeaseState>, SourceError> {
     let mut leases = HashMap::new();

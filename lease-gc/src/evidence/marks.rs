@@ -12,7 +12,7 @@ use super::Policy;
 use super::adoption::Candidate;
 use super::finding::{Conflict, Evidence, Finding, KeepReason};
 use super::sightings::Sightings;
-use crate::pods::{Living, Node, Readiness};
+use crate::pods::{LeaseState, Living, Node, Readiness};
 
 /// How long a range must be seen without an allocation before it is taken off the list.
 const RANGE_UNUSED: Duration = Duration::from_hours(7 * 24);
@@ -56,7 +56,7 @@ enum Condition {
     /// The node's boot and since when it is Ready.
     Steady(Steady),
     /// When the kubelet last renewed its lease.
-    Silent(KubeletLease),
+    Silent(LeaseState),
 }
 
 /// A node that is Ready in one boot since some time: while it is the same, it always was.
@@ -75,17 +75,6 @@ struct Missing {
     pod_uid: String,
 }
 
-/// What the Lease object of a node's kubelet (namespace `kube-node-lease`) says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum KubeletLease {
-    /// Its `spec.renewTime`, as written.
-    Renewed(String),
-    /// There is none.
-    Absent,
-    /// It could not be read, or does not say.
-    Unknown,
-}
-
 /// What one sweep knows, and when it looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
@@ -96,7 +85,7 @@ pub struct Reading<'a> {
     /// When the pods were read, where they come from a file and not from the API.
     pub as_of: Option<SystemTime>,
     /// The kubelet leases of nodes that went, by the nodes' names. One that is missing is unknown.
-    pub leases: &'a HashMap<String, KubeletLease>,
+    pub leases: &'a HashMap<String, LeaseState>,
     /// When the watch saw pods go, by uid, on the monotonic clock.
     pub deleted: &'a HashMap<String, Duration>,
 }
@@ -252,7 +241,7 @@ impl Sweep<'_> {
 
     fn silent(&self, node: &str) -> Result<Condition, KeepReason> {
         match self.reading.leases.get(node) {
-            None | Some(KubeletLease::Unknown) => Err(KeepReason::LeaseUnknown),
+            None | Some(LeaseState::Unknown) => Err(KeepReason::LeaseUnknown),
             Some(lease) => Ok(Condition::Silent(lease.clone())),
         }
     }

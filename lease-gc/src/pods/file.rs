@@ -56,9 +56,9 @@ impl File {
         }
     }
 
-    pub(super) fn pod_uid(&self, namespace: &str, name: &str) -> Option<String> {
-        let pod = self.living.pod_named(namespace, name);
-        pod.map(|pod| pod.uid.to_owned())
+    pub(super) fn pod_exists(&self, namespace: &str, name: &str, uid: &str) -> bool {
+        let named = self.living.pod_named(namespace, name);
+        named.is_some_and(|named| uid.is_empty() || self.living.pod_of_uid(uid) == Some(named))
     }
 
     pub(super) fn kubelet_lease(&self, node: &str) -> LeaseState {

@@ -86,14 +86,15 @@ impl Kubernetes {
         })
     }
 
-    pub(super) async fn pod_uid(
+    pub(super) async fn pod_exists(
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<String>, SourceError> {
+        uid: &str,
+    ) -> Result<bool, SourceError> {
         let pods = format!("/api/v1/namespaces/{}/pods", checked(namespace)?);
-        let pod = self.get::<Identified>(GET_POD, &pods, name).await?;
-        Ok(pod.map(|pod| pod.metadata.uid))
+        let listed = self.get::<ListedPod>(GET_POD, &pods, name).await?;
+        Ok(listed.is_some_and(|listed| uid.is_empty() || listed.pod.is(uid)))
     }
 
     pub(super) async fn kubelet_lease(&self, node: &str) -> Result<LeaseState, SourceError> {

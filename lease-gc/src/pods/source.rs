@@ -13,7 +13,7 @@ pub enum Source {
 
 /// What is known of the lease that a kubelet renews while its machine runs
 /// (<https://kubernetes.io/docs/concepts/architecture/leases/#node-heartbeats>).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {
     /// `spec.renewTime` as the API writes it: a lease with the same text was not renewed.
     Renewed(String),
@@ -35,19 +35,20 @@ impl Source {
         }
     }
 
-    /// The uid of the pod of this namespace and name, as it is now; of a file, as it was then.
-    /// `None` where there is no such pod.
+    /// Whether a pod of this namespace and name exists now (of a file: existed then) that has this
+    /// uid or mirrors the static pod of this hash; any, where the uid is empty.
     ///
     /// # Errors
     /// Any; then nothing is known of the pod.
-    pub async fn pod_uid(
+    pub async fn pod_exists(
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<String>, SourceError> {
+        uid: &str,
+    ) -> Result<bool, SourceError> {
         match self {
-            Self::Kubernetes(api) => api.pod_uid(namespace, name).await,
-            Self::File(file) => Ok(file.pod_uid(namespace, name)),
+            Self::Kubernetes(api) => api.pod_exists(namespace, name, uid).await,
+            Self::File(file) => Ok(file.pod_exists(namespace, name, uid)),
         }
     }
 

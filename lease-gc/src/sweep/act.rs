@@ -16,7 +16,7 @@ use super::{Memory, VoidReason};
 use crate::collector::Collector;
 use crate::events::{About, Event};
 use crate::evidence::Evidence;
-use crate::pods::{Pod, Source};
+use crate::pods::Source;
 use crate::report::SweepReport;
 
 /// How old the evidence may get while the releases wait for their turn. The rest is for the next
@@ -86,8 +86,8 @@ impl Collector {
     ) -> Result<Result<(), Withheld>, VoidReason> {
         if needs_direct_look(evidence) {
             let pod = &owner.record.pod;
-            let found = source.pod(&pod.namespace, &pod.name).await?;
-            if found.is_some_and(|found| is_of(&found, owner)) {
+            let (namespace, name) = (&pod.namespace, &pod.name);
+            if source.pod_exists(namespace, name, &pod.uid).await? {
                 return Ok(Err(Withheld::CameBack));
             }
         }
@@ -225,13 +225,6 @@ const fn needs_direct_look(evidence: Evidence) -> bool {
         Evidence::PodGone | Evidence::NameGone | Evidence::NodeGone => true,
         Evidence::Rebooted | Evidence::Superseded | Evidence::OutOfService => false,
     }
-}
-
-/// Whether a pod is the record's: by its uid, by the static pod that it mirrors, or, where the
-/// record knows no uid, by its name.
-fn is_of(pod: &Pod, owner: &Owner) -> bool {
-    let uid = &owner.record.pod.uid;
-    uid.is_empty() || pod.uid == *uid || pod.mirrors.contains(uid)
 }
 
 /// The pod of a record, or its node where the record does not name a pod.

@@ -1,6 +1,6 @@
 //! Where everything that a sweep reads comes together and is judged. No input or output.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::mem::take;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::report::{Conflict, SweepReport};
 /// One sweep's judgement in the making.
 pub(super) struct Desk<'a> {
     living: &'a Living,
-    nodes_seen: &'a HashSet<String>,
+    nodes_seen: &'a BTreeSet<String>,
     sweep: Sweep<'a>,
     breaker: &'a mut Breaker,
     ranges: Ranges,
@@ -41,7 +41,7 @@ impl<'a> Desk<'a> {
     /// when everything dies at once.
     pub(super) fn new(
         living: &'a Living,
-        nodes_seen: &'a HashSet<String>,
+        nodes_seen: &'a BTreeSet<String>,
         sweep: Sweep<'a>,
         breaker: &'a mut Breaker,
         ranges: Ranges,

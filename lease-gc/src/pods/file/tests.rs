@@ -54,8 +54,10 @@ async fn what_kubectl_writes_is_read() {
     let reading = file.reading();
     assert_eq!(reading.living.nodes().len(), 1);
     assert_eq!(reading.living.pod_count(), 2);
-    assert_eq!(file.pod_uid("b", "p1").as_deref(), Some("u2"));
-    assert_eq!(file.pod_uid("b", "p2"), None);
+    assert!(file.pod_exists("b", "p1", "u2"));
+    assert!(file.pod_exists("b", "p1", ""));
+    assert!(!file.pod_exists("b", "p1", "u1"));
+    assert!(!file.pod_exists("b", "p2", ""));
     assert_eq!(file.cluster_uid(), None);
     assert_eq!(file.kubelet_lease("n1"), LeaseState::Unknown);
     assert!(reading.plausible(true).is_ok());

@@ -148,17 +148,25 @@ async fn an_answer_that_is_not_the_whole_list_voids_the_reading() {
 }
 
 #[tokio::test]
-async fn a_pods_uid_is_asked_for_directly() {
+async fn a_pod_is_asked_for_directly() {
     let api = Api::start(|line| match line {
         "GET /api/v1/namespaces/shop/pods/web-0" => Reply::ok(pod("shop", "web-0", "u1")),
         "GET /api/v1/namespaces/shop/pods/gone" => Reply::status(404, "NotFound", "gone"),
         _ => Reply::status(403, "Forbidden", "it"),
     });
     let connection = connected(&api).await;
-    let uid = connection.pod_uid("shop", "web-0").await.unwrap();
-    assert_eq!(uid.as_deref(), Some("u1"));
-    assert_eq!(connection.pod_uid("shop", "gone").await.unwrap(), None);
-    connection.pod_uid("secret", "web-0").await.unwrap_err();
+    for (name, uid, exists) in [
+        ("web-0", "u1", true),
+        ("web-0", "", true),
+        ("web-0", "u2", false),
+        ("gone", "u1", false),
+        ("gone", "", false),
+    ] {
+        let found = connection.pod_exists("shop", name, uid).await.unwrap();
+        assert_eq!(found, exists, "{name} {uid}");
+    }
+    let refused = connection.pod_exists("secret", "web-0", "u1").await;
+    refused.unwrap_err();
 }
 
 #[tokio::test]
@@ -173,7 +181,7 @@ async fn only_the_apis_own_word_for_it_means_that_there_is_no_pod() {
     ] {
         let api = Api::start(move |_| reply());
         let connection = connected(&api).await;
-        connection.pod_uid("shop", "web-0").await.unwrap_err();
+        connection.pod_exists("shop", "web-0", "u1").await.unwrap_err();
     }
 }
 
@@ -185,9 +193,9 @@ async fn what_no_object_can_be_called_is_not_asked_for() {
     for name in [
         "", ".", "..", "a..b", "a/b", "../nodes", "A", "a?x=y", "a b", "ä", &long,
     ] {
-        let error = connection.pod_uid("ns", name).await.unwrap_err();
+        let error = connection.pod_exists("ns", name, "u1").await.unwrap_err();
         assert!(matches!(error, SourceError::Name(_)), "{error}");
-        connection.pod_uid(name, "pod").await.unwrap_err();
+        connection.pod_exists(name, "pod", "u1").await.unwrap_err();
         connection.kubelet_lease(name).await.unwrap_err();
     }
     assert_eq!(api.lines(), [""; 0]);
@@ -247,7 +255,7 @@ async fn every_request_is_observed() {
     let connection = Kubernetes::connect(Some(kubeconfig.path()), observer);
     let connection = connection.await.unwrap();
     connection.read().await.unwrap_err();
-    connection.pod_uid("a", "p").await.unwrap();
+    connection.pod_exists("a", "p", "u1").await.unwrap();
     connection.kubelet_lease("n").await.unwrap_err();
     connection.cluster_uid().await.unwrap_err();
     let expected = [
