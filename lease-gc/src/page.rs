@@ -1,6 +1,6 @@
 //! The page for people: who leads, what the last sweeps did, how full the ranges are.
 //!
-//! One document without scripts. Every text in it goes through [`text::escaped`].
+//! One document without scripts. Every text in it goes through `text::escaped`.
 
 mod alerts;
 mod header;
