@@ -120,5 +120,4 @@ async fn it_ends_when_told_though_connections_are_open() {
     half.write_all(b"GET /hea").await.unwrap();
     server.end.send(()).unwrap();
     server.task.await.unwrap();
-    assert!(TcpStream::connect(server.address).await.is_err());
 }
