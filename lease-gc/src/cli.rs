@@ -64,7 +64,7 @@ pub struct Cli {
     pub tell: TellFlags,
 
     /// A file with defaults for all these flags
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Options")]
     pub config: Option<PathBuf>,
 }
 
