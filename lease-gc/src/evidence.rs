@@ -17,6 +17,8 @@ mod judge;
 mod label;
 mod marks;
 mod sightings;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use label::labels;
 

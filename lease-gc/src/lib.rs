@@ -20,7 +20,7 @@ pub mod log;
 pub mod measured;
 pub mod metrics;
 pub mod once;
-mod page;
+pub mod page;
 pub mod pods;
 pub mod report;
 pub mod run;

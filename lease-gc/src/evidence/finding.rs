@@ -3,7 +3,7 @@
 use store::address::Address;
 
 use super::label::labels;
-use crate::pods::LivingPod;
+use crate::pods::Naming;
 
 /// What one look at a record found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +31,13 @@ pub struct Conflict {
     pub address: Address,
 }
 
-impl Conflict {
-    /// The conflict that a pod makes by naming an address.
-    pub(super) fn new(pod: LivingPod<'_>, address: Address) -> Self {
+impl From<Naming<'_>> for Conflict {
+    fn from(naming: Naming<'_>) -> Self {
         Self {
-            namespace: pod.namespace.to_owned(),
-            name: pod.name.to_owned(),
-            uid: pod.uid.to_owned(),
-            address,
+            namespace: naming.pod.namespace.to_owned(),
+            name: naming.pod.name.to_owned(),
+            uid: naming.pod.uid.to_owned(),
+            address: naming.address,
         }
     }
 }
