@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod node;
 pub mod plugin;
 pub mod process;
+pub mod prometheus;
 pub mod random;
 pub mod raw;
 pub mod record;
