@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -102,11 +102,11 @@ impl Collector {
         drop(self);
     }
 
-    /// Asks the process to end, and waits until it has; gives the last of its log.
-    pub fn stop(self) -> Result<Vec<Value>> {
+    /// Asks the process to end, and waits until it has: how it ended, and its whole log.
+    pub fn stop(self) -> Result<(ExitStatus, Vec<Value>)> {
         let stopped = self.daemon.stop();
-        stopped.with_context(|| tail(self.home.path()))?;
-        log(self.home.path())
+        let status = stopped.with_context(|| tail(self.home.path()))?;
+        Ok((status, log(self.home.path())?))
     }
 
     /// The log so far: the JSON lines on standard error.
@@ -145,7 +145,8 @@ impl Collector {
         Ok(metrics.value("etcd_ipam_sweeps_total", &[]).unwrap_or(0.0))
     }
 
-    /// Asks for a sweep and waits until one is done.
+    /// Asks for a sweep and waits until one is done; one that runs already may be the one. So give
+    /// the collector a schedule that never comes by itself, and let the first sweep pass.
     pub fn sweep_now(&mut self) -> Result<()> {
         let before = self.sweeps()?;
         self.signal(Signal::SIGHUP)?;

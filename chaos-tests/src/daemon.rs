@@ -99,15 +99,17 @@ impl Daemon {
         Ok(())
     }
 
-    /// Asks it to end, and waits until it has.
-    pub fn stop(mut self) -> Result<()> {
+    /// Asks it to end, waits until it has, and says how.
+    pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
         let patience = Instant::now() + Duration::from_secs(30);
-        while self.ended()?.is_none() {
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
             ensure!(Instant::now() < patience, "the server does not stop");
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
     }
 
     fn pid(&self) -> Result<Pid> {

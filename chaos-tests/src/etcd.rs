@@ -210,7 +210,8 @@ impl EtcdServer {
     /// Ends the process in an orderly way; the data stay.
     pub fn stop(&mut self) -> Result<()> {
         self.running()?;
-        self.daemon.take().map_or(Ok(()), Daemon::stop)
+        self.daemon.take().map(Daemon::stop).transpose()?;
+        Ok(())
     }
 
     /// Ends the process at once; the data stay.
