@@ -28,13 +28,12 @@ impl Coordination for Client {
         let answer = self
             .call(async |connection| {
                 let mut client = connection.client.lease_client();
-                // Dropping the sender ends the stream, so it lives until the answer is here.
-                let (_sender, mut answers) = client.keep_alive(lease.0).await?;
-                answers.message().await
+                // It comes back with the first answer read, and no other is asked for.
+                client.keep_alive(lease.0).await
             })
             .await;
         match answer {
-            Ok(answer) => Ok(answer.is_some_and(|answer| answer.ttl() > 0)),
+            Ok(_) => Ok(true),
             Err(EtcdError::LeaseEnded(_)) => Ok(false),
             Err(error) => Err(error),
         }
