@@ -6,8 +6,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::etcd::EtcdError;
 use crate::key::KeyRange;
+use crate::store::Store;
 use crate::txn::{Etcd, Header};
 
 /// A lease's number.
@@ -80,4 +82,13 @@ pub struct Change {
     pub before: Option<Vec<u8>>,
     /// Whether the change created it.
     pub created: bool,
+}
+
+impl<E: Coordination, C: Clock> Store<E, C> {
+    /// Waits until a key changes after a revision.
+    pub(crate) async fn await_change(&self, key: &str, after: i64) -> Result<(), EtcdError> {
+        let mut watch = self.etcd.watch(&KeyRange::of_key(key), after + 1).await?;
+        while watch.next().await?.changes.is_empty() {}
+        Ok(())
+    }
 }
