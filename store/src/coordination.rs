@@ -63,7 +63,7 @@ pub trait Watch: Send {
 /// Some changes, in the order of their revisions. Those of one revision are never torn apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Of the answer. All that changed up to its revision has been told by now.
+    /// Of the answer; its revision is the one up to which all that changed has been told by now.
     pub header: Header,
     /// What changed; now and then nothing (etcd's progress notification, every ten minutes).
     pub changes: Vec<Change>,
