@@ -6,8 +6,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::etcd::EtcdError;
 use crate::key::KeyRange;
+use crate::store::Store;
 use crate::txn::{Etcd, Header};
 
 /// A lease's number.
@@ -61,7 +63,7 @@ pub trait Watch: Send {
 /// Some changes, in the order of their revisions. Those of one revision are never torn apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Of the answer. All that changed up to its revision has been told by now.
+    /// Of the answer; its revision is the one up to which all that changed has been told by now.
     pub header: Header,
     /// What changed; now and then nothing (etcd's progress notification, every ten minutes).
     pub changes: Vec<Change>,
@@ -80,4 +82,13 @@ pub struct Change {
     pub before: Option<Vec<u8>>,
     /// Whether the change created it.
     pub created: bool,
+}
+
+impl<E: Coordination, C: Clock> Store<E, C> {
+    /// Waits until a key changes after a revision.
+    pub(crate) async fn await_change(&self, key: &str, after: i64) -> Result<(), EtcdError> {
+        let mut watch = self.etcd.watch(&KeyRange::of_key(key), after + 1).await?;
+        while watch.next().await?.changes.is_empty() {}
+        Ok(())
+    }
 }

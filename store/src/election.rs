@@ -10,10 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::coordination::{Coordination, LeaseId, Watch as _};
+use crate::coordination::{Coordination, LeaseId};
 use crate::etcd::EtcdError;
 use crate::init::random_id;
-use crate::key::KeyRange;
 use crate::retry::{Deadline, persist};
 use crate::store::Store;
 use crate::txn::{Compare, Etcd, Get, GetReply, Op, Txn};
@@ -110,13 +109,18 @@ pub enum Lost {
     /// The lease could not be kept alive for so long that somebody else may lead.
     #[error("the lease of the election could not be kept alive")]
     Silence(#[source] EtcdError),
+    /// The election key is gone or another's, although the lease lasts: an operator deleted it.
+    #[error("the election key was deleted")]
+    Deposed,
 }
 
 /// How a try to be elected ended.
 enum Try {
     Won(Leadership),
-    /// Somebody leads since this revision.
+    /// This one led at this revision.
     Led(LeaderRecord, i64),
+    /// Nobody leads.
+    Vacant,
 }
 
 impl<E: Coordination, C: Clock> Store<E, C> {
@@ -131,16 +135,18 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         mut led_by: impl FnMut(&LeaderRecord),
         mut failed: impl FnMut(&EtcdError),
     ) -> Result<Leadership, EtcdError> {
+        let key = self.keys.leader(&candidate.cluster);
         loop {
             let step = async {
                 match self.try_to_lead(candidate).await? {
-                    Try::Won(leadership) => Ok(Some(leadership)),
+                    Try::Won(leadership) => return Ok(Some(leadership)),
                     Try::Led(leader, revision) => {
                         led_by(&leader);
-                        self.await_vacancy(candidate, revision).await?;
-                        Ok(None)
+                        self.await_change(&key, revision).await?;
                     }
+                    Try::Vacant => {}
                 }
+                Ok(None)
             };
             match step.await {
                 Ok(Some(leadership)) => return Ok(leadership),
@@ -155,19 +161,62 @@ impl<E: Coordination, C: Clock> Store<E, C> {
     }
 
     /// Keeps the leadership alive; comes back when it is lost. Whoever calls it must stop acting as
-    /// the leader then, a third of the lease's length before etcd lets somebody else lead.
+    /// the leader then. Where etcd is silent, that is a third of the lease's length before etcd lets
+    /// somebody else lead.
     pub async fn keep_leading(&self, leadership: &mut Leadership) -> Lost {
+        let fence = leadership.fence.clone();
+        tokio::select! {
+            biased;
+            lost = self.renew(leadership) => lost,
+            () = self.await_deposition(&fence) => Lost::Deposed,
+        }
+    }
+
+    async fn renew(&self, leadership: &mut Leadership) -> Lost {
         let beat = leadership.ttl / 3;
         loop {
-            self.clock.sleep(beat).await;
+            let due = leadership.renewed + beat;
+            let pause = due.saturating_sub(self.clock.monotonic());
+            self.clock.sleep(pause).await;
             let sent = self.clock.monotonic();
-            let left = (leadership.renewed + beat * 2).saturating_sub(sent);
+            // A process that was held up may still have its lease, so it asks in any case.
+            let left = (due + beat).saturating_sub(sent).max(beat / 2);
             let deadline = Deadline::after(&self.clock, left);
             let call = async || self.etcd.keep_alive(leadership.lease).await;
-            match persist(&self.clock, deadline, call).await {
+            let renewed = tokio::select! {
+                biased;
+                renewed = persist(&self.clock, deadline, call) => renewed,
+                // The last try may begin just before the deadline, and last.
+                () = self.clock.sleep(left) => Err(EtcdError::Unreachable(
+                    "no keep-alive was answered in time".to_owned(),
+                )),
+            };
+            match renewed {
                 Ok(true) => leadership.renewed = sent,
                 Ok(false) => return Lost::LeaseEnded,
                 Err(error) => return Lost::Silence(error),
+            }
+        }
+    }
+
+    /// Waits until the election key is not what it was when the election was won. The lease does
+    /// not tell: it outlives a key that somebody deletes.
+    async fn await_deposition(&self, fence: &Fence) {
+        loop {
+            let look = async {
+                let deadline = Deadline::after(&self.clock, STEP);
+                let (header, replies) = self.read([fence.look()], deadline).await?;
+                let holds = replies.iter().any(|reply| fence.holds(reply));
+                if holds {
+                    self.await_change(&fence.key, header.revision).await?;
+                }
+                Ok::<_, EtcdError>(holds)
+            };
+            match look.await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // Whether the lease can be kept alive is seen elsewhere.
+                Err(_) => self.clock.sleep(AFTER_FAILURE).await,
             }
         }
     }
@@ -181,13 +230,9 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         leadership: Leadership,
         deadline: Deadline,
     ) -> Result<(), EtcdError> {
-        let txn = Txn {
-            compares: leadership.fence.compares().into(),
-            then: vec![Op::Delete(leadership.fence.key.clone())],
-            otherwise: vec![],
-        };
-        self.persist(&txn, deadline).await?;
-        self.etcd.revoke(leadership.lease).await
+        // The key goes with its lease.
+        let call = async || self.etcd.revoke(leadership.lease).await;
+        persist(&self.clock, deadline, call).await
     }
 
     async fn try_to_lead(&self, candidate: &Candidate) -> Result<Try, EtcdError> {
@@ -233,29 +278,9 @@ impl<E: Coordination, C: Clock> Store<E, C> {
             other => {
                 // Best effort: what is not revoked ends by itself.
                 let _ = self.etcd.revoke(lease).await;
-                let value = other.map(|entry| entry.value).unwrap_or_default();
-                Ok(Try::Led(leader_record(&value), header.revision))
-            }
-        }
-    }
-
-    /// Waits until the election key, which existed at `revision` or was gone by then, is deleted.
-    async fn await_vacancy(&self, candidate: &Candidate, revision: i64) -> Result<(), EtcdError> {
-        let key = self.keys.leader(&candidate.cluster);
-        let stretch = KeyRange::of_key(&key);
-        let mut watch = self.etcd.watch(&stretch, revision + 1).await?;
-        // The key may have been gone before: a look after the watch has begun shows it.
-        if self
-            .leader(&candidate.cluster, Deadline::after(&self.clock, STEP))
-            .await?
-            .is_none()
-        {
-            return Ok(());
-        }
-        loop {
-            let changes = watch.next().await?.changes;
-            if changes.iter().any(|change| change.value.is_none()) {
-                return Ok(());
+                Ok(other.map_or(Try::Vacant, |entry| {
+                    Try::Led(leader_record(&entry.value), header.revision)
+                }))
             }
         }
     }

@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::coordination::{Coordination, Watch as _};
+use crate::coordination::Coordination;
 use crate::election::Fence;
 use crate::etcd::EtcdError;
 use crate::init::random_id;
-use crate::key::KeyRange;
 use crate::record::DamagedValue;
 use crate::retry::Deadline;
 use crate::store::Store;
@@ -127,9 +126,6 @@ impl<E: Coordination, C: Clock> Store<E, C> {
     /// # Errors
     /// [`EtcdError`] if the watch fails; a look at the key then shows where things stand.
     pub async fn await_request(&self, cluster: &str, after: i64) -> Result<(), EtcdError> {
-        let stretch = KeyRange::of_key(&self.keys.request(cluster));
-        let mut watch = self.etcd.watch(&stretch, after + 1).await?;
-        watch.next().await?;
-        Ok(())
+        self.await_change(&self.keys.request(cluster), after).await
     }
 }

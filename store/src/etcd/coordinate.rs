@@ -28,13 +28,12 @@ impl Coordination for Client {
         let answer = self
             .call(async |connection| {
                 let mut client = connection.client.lease_client();
-                // Dropping the sender ends the stream, so it lives until the answer is here.
-                let (_sender, mut answers) = client.keep_alive(lease.0).await?;
-                answers.message().await
+                // It comes back with the first answer read, and no other is asked for.
+                client.keep_alive(lease.0).await
             })
             .await;
         match answer {
-            Ok(answer) => Ok(answer.is_some_and(|answer| answer.ttl() > 0)),
+            Ok(_) => Ok(true),
             Err(EtcdError::LeaseEnded(_)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -57,7 +56,7 @@ impl Coordination for Client {
             .with_progress_notify()
             .with_prev_key();
         self.call(async |connection| {
-            let mut client = connection.client.watch_client();
+            let mut client = connection.watch();
             let stream = client.watch(stretch.start.as_str(), Some(options)).await?;
             Ok(ClientWatch {
                 endpoint: connection.endpoint.clone(),
@@ -108,12 +107,6 @@ impl ClientWatch {
 }
 
 fn changes(answer: &etcd_client::WatchResponse) -> Changes {
-    let header = answer
-        .header()
-        .map_or_else(Header::default, |header| Header {
-            revision: header.revision(),
-            raft_term: header.raft_term(),
-        });
     let changes = answer.events().iter().filter_map(|event| {
         let now = event.kv()?;
         let deleted = event.event_type() == EventType::Delete;
@@ -125,8 +118,16 @@ fn changes(answer: &etcd_client::WatchResponse) -> Changes {
             created: !deleted && now.create_revision() == now.mod_revision(),
         })
     });
+    let changes: Vec<_> = changes.collect();
+    let header = answer.header();
+    // While a watch catches up, etcd names the store's revision, far ahead of what it has told.
+    let told = changes.last().map(|change| change.revision);
+    let revision = told.or_else(|| header.map(etcd_client::ResponseHeader::revision));
     Changes {
-        header,
-        changes: changes.collect(),
+        header: Header {
+            revision: revision.unwrap_or_default(),
+            raft_term: header.map_or(0, etcd_client::ResponseHeader::raft_term),
+        },
+        changes,
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions};
+use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions, WatchClient};
 use hyper_util::rt::TokioIo;
 use rand::seq::SliceRandom;
 use tokio::net::TcpStream;
@@ -48,6 +48,12 @@ impl Connection {
     pub(super) fn kv(&self) -> KvClient {
         self.client
             .kv_client()
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(super) fn watch(&self) -> WatchClient {
+        self.client
+            .watch_client()
             .max_decoding_message_size(LARGEST_ANSWER)
     }
 }

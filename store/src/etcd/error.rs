@@ -109,6 +109,10 @@ impl EtcdError {
     pub(crate) fn from_client(error: &etcd_client::Error, endpoint: &str) -> Self {
         match error {
             etcd_client::Error::GRpcStatus(status) => Self::from_status(status, endpoint),
+            // The client's own words for an answer with a time to live of 0.
+            etcd_client::Error::LeaseKeepAliveError(reason) if reason == "lease not found" => {
+                Self::LeaseEnded(endpoint.to_owned())
+            }
             other => Self::Unknown {
                 endpoint: endpoint.to_owned(),
                 reason: other.to_string(),
