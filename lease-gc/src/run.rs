@@ -3,15 +3,17 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use store::clock::{Clock as _, SystemClock};
+use store::clock::SystemClock;
 use store::election::Candidate;
 use store::etcd::Client;
 use store::gate::Gate;
 use store::key::Keyspace;
+use store::retry::Deadline;
 use store::store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::chain::chain;
 use crate::cli::Cli;
@@ -28,6 +30,9 @@ use crate::report::SweepReport;
 use crate::signals::{self, Shutdown};
 use crate::status::Status;
 use crate::sweep::{Deletions, Withheld};
+
+/// How long etcd may take to say that it can be reached.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs until it is told to end, or until the one sweep is done that was asked for. What goes wrong
 /// is logged.
@@ -50,21 +55,25 @@ async fn try_to_run(cli: Cli) -> Result<()> {
     .context("signals cannot be listened to")?;
     let once = cli.run.once;
     let listen = cli.tell.listen;
-    let collector = Arc::new(collector(cli)?);
+    let collector = collector(cli)?;
     if once {
         return sweep_once(&collector, &shutdown).await;
     }
     let listener = http::bind(listen).await?;
+    let (ask, questions) = mpsc::channel(1);
     let served = Served {
         metrics: Arc::clone(&collector.metrics),
         status: Arc::clone(&collector.status),
-        readiness: readiness(&collector),
+        readiness: readiness(ask),
     };
     let told = shutdown.clone();
     let serving = tokio::spawn(http::serve(listener, served, async move { told.told().await }));
-    let ended = collector.run(occasions, &shutdown).await;
+    let ended = tokio::select! {
+        ended = collector.run(occasions, &shutdown) => ended,
+        () = answer(&collector, questions) => Ok(()),
+    };
     if ended.is_ok() {
-        serving.await.context("the HTTP server broke")??;
+        serving.await.context("the HTTP server broke")?;
     }
     ended.map_err(Into::into)
 }
@@ -138,20 +147,35 @@ fn metrics() -> Result<Metrics> {
     Ok(Metrics::new(&labels, env!("CARGO_PKG_VERSION"))?)
 }
 
-/// One question to etcd says whether it can be reached; the schedule was checked at the start.
-fn readiness(collector: &Arc<Collector>) -> Readiness {
-    let collector = Arc::clone(collector);
+/// A question whether the process can do its work.
+type Question = oneshot::Sender<Result<(), String>>;
+
+/// Passes the questions on to [`answer`].
+fn readiness(questions: mpsc::Sender<Question>) -> Readiness {
     Readiness::new(move || {
-        let collector = Arc::clone(&collector);
+        let questions = questions.clone();
         async move {
-            let deadline = store::retry::Deadline::after(collector.store.clock(), http::PATIENCE);
-            match collector.store.survey(deadline).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(refusal)) => Err(chain(&refusal)),
-                Err(error) => Err(chain(&error)),
-            }
+            let (question, answer) = oneshot::channel();
+            let ended = |_| "the collector is about to end".to_owned();
+            questions.send(question).await.map_err(|_| ended(()))?;
+            answer.await.map_err(|_| ended(()))?
         }
     })
+}
+
+/// Answers for as long as it is asked: etcd must be reachable and hold a store that may be used.
+/// The schedule was checked at the start.
+async fn answer(collector: &Collector, mut questions: mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        let deadline = Deadline::after(collector.store.clock(), READY_WITHIN);
+        let ready = match collector.store.survey(deadline).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(refusal)) => Err(chain(&refusal)),
+            Err(error) => Err(chain(&error)),
+        };
+        // Whoever asked may have given up.
+        let _ = question.send(ready);
+    }
 }
 
 /// Both reports go to standard output, one JSON document a line.

@@ -221,7 +221,10 @@ impl<'a> Desk<'a> {
             );
         }
         let mut due = missing.candidates;
-        due.retain(|candidate| self.sweep.missing(candidate));
+        due.retain(|candidate| {
+            let HeldAddress { space, address, .. } = &candidate.held;
+            self.sweep.missing(space, *address, candidate.pod.uid)
+        });
         self.judged.missing =
             adoption::records(due, cluster, self.living, random_id, created);
     }
