@@ -6,7 +6,7 @@
 
 mod error;
 mod file;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod listed;
 mod living;
 mod node;

@@ -75,10 +75,19 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// Whether the API itself has not said anything.
+    pub(super) const fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout { .. })
+    }
+
     /// A request that failed.
-    pub(super) fn of_request(operation: &'static str, error: &kube::Error) -> Self {
+    pub(crate) fn of_request(operation: &'static str, error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(operation, status),
+            kube::Error::SerdeError(error) => Self::Answer {
+                operation,
+                reason: error.to_string(),
+            },
             error => Self::Unreachable {
                 operation,
                 reason: causes(error),

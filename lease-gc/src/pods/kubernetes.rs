@@ -4,6 +4,7 @@ mod access;
 mod page;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::fmt;
 use std::path::Path;
@@ -15,10 +16,9 @@ use kube::core::params::GetParams;
 use kube::core::{Request, Status};
 use serde::de::DeserializeOwned;
 
+use self::page::List;
 use super::listed::{Identified, ListedLease, ListedNode, ListedPod};
 use super::{LeaseState, Living, Reading, SourceError};
-
-pub(crate) use access::connect;
 
 /// How long one request may take: a page of 500 pods is a few megabytes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,12 +28,33 @@ const LIST_PODS: &str = "list_pods";
 const GET_POD: &str = "get_pod";
 const GET_LEASE: &str = "get_lease";
 const GET_NAMESPACE: &str = "get_namespace";
+pub(super) const WATCH_PODS: &str = "watch_pods";
+pub(crate) const CREATE_EVENT: &str = "create_event";
+
+const NODES: List = List {
+    path: "/api/v1/nodes",
+    kind: "NodeList",
+    operation: LIST_NODES,
+};
+const PODS: List = List {
+    path: "/api/v1/pods",
+    kind: "PodList",
+    operation: LIST_PODS,
+};
 
 /// The names under which requests are observed.
-pub const OPERATIONS: [&str; 5] = [LIST_NODES, LIST_PODS, GET_POD, GET_LEASE, GET_NAMESPACE];
+pub const OPERATIONS: [&str; 7] = [
+    LIST_NODES,
+    LIST_PODS,
+    GET_POD,
+    GET_LEASE,
+    GET_NAMESPACE,
+    WATCH_PODS,
+    CREATE_EVENT,
+];
 
 /// Told of every request: which of [`OPERATIONS`] it was, how long it took and whether it succeeded
-/// (that an object does not exist is an answer, not a failure).
+/// (that an object does not exist is an answer, not a failure; of a watch only the beginning counts).
 pub type Observer = Arc<dyn Fn(&'static str, Duration, bool) + Send + Sync>;
 
 /// A connection to the Kubernetes API.
@@ -59,21 +80,29 @@ impl Kubernetes {
         observer: Observer,
     ) -> Result<Self, SourceError> {
         Ok(Self {
-            client: connect(kubeconfig).await?,
+            client: access::connect(kubeconfig).await?,
             limit: LIMIT,
             observer,
         })
+    }
+
+    /// The same connection, with another limit for each request.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// For requests of other kinds, which are to be made within [`Self::observed`].
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Reads all nodes, then all pods: a pod that is listed is bound to a node that was there.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         let mut living = Living::default();
         let mut unreadable_annotations = 0;
-        let nodes = page::Pages::new("/api/v1/nodes", "NodeList", LIST_NODES);
-        self.list(nodes, |listed: ListedNode| living.add_node(listed.node))
+        self.list(&NODES, |listed: ListedNode| living.add_node(listed.node))
             .await?;
-        let pods = page::Pages::new("/api/v1/pods", "PodList", LIST_PODS);
-        self.list(pods, |listed: ListedPod| {
+        self.list(&PODS, |listed: ListedPod| {
             unreadable_annotations += usize::from(listed.unreadable);
             living.add_pod(listed.pod);
         })
@@ -136,7 +165,7 @@ impl Kubernetes {
     }
 
     /// Waits for a request, not longer than one may take, and tells the observer.
-    async fn observed<T>(
+    pub(crate) async fn observed<T>(
         &self,
         operation: &'static str,
         request: impl Future<Output = Result<T, SourceError>>,
@@ -160,7 +189,7 @@ impl fmt::Debug for Kubernetes {
 
 /// A name as it may stand in a path: at least a DNS subdomain, as the API demands of the names of
 /// pods, nodes and namespaces.
-fn checked(name: &str) -> Result<&str, SourceError> {
+pub(crate) fn checked(name: &str) -> Result<&str, SourceError> {
     let label = |label: &str| {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         label.bytes().all(inner) && !label.is_empty()

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::pods::testing::{Api, Reply, TOKEN, kubeconfig, node, page, pod, until, write};
 
-const NODES: &str = "GET /api/v1/nodes?&limit=500";
-const PODS: &str = "GET /api/v1/pods?&limit=500";
+const FIRST_NODES: &str = "GET /api/v1/nodes?&limit=500";
+const FIRST: &str = "GET /api/v1/pods?&limit=500";
 const SECOND: &str = "GET /api/v1/pods?&limit=500&continue=second";
 const THIRD: &str = "GET /api/v1/pods?&limit=500&continue=third";
 
@@ -23,8 +23,8 @@ async fn connected(api: &Api) -> Kubernetes {
 /// A cluster with one node, and one pod on each of three pages.
 fn healthy(line: &str) -> Reply {
     Reply::ok(match line {
-        NODES => page("NodeList", &[node("n1")], ""),
-        PODS => page("PodList", &[pod("a", "p1", "u1")], "second"),
+        FIRST_NODES => page("NodeList", &[node("n1")], ""),
+        FIRST => page("PodList", &[pod("a", "p1", "u1")], "second"),
         SECOND => page("PodList", &[pod("a", "p2", "u2")], "third"),
         THIRD => page("PodList", &[pod("b", "p1", "u3")], ""),
         other => return Reply::status(404, "NotFound", other),
@@ -35,7 +35,7 @@ fn healthy(line: &str) -> Reply {
 async fn nodes_are_read_before_pods_and_pods_to_the_last_page() {
     let api = Api::start(healthy);
     let reading = connected(&api).await.read().await.unwrap();
-    assert_eq!(api.lines(), [NODES, PODS, SECOND, THIRD]);
+    assert_eq!(api.lines(), [FIRST_NODES, FIRST, SECOND, THIRD]);
     assert_eq!(reading.living.nodes().len(), 1);
     assert_eq!(reading.living.pod_count(), 3);
     assert_eq!(reading.living.pod_of_uid("u2").unwrap().name, "p2");
@@ -47,7 +47,7 @@ async fn nodes_are_read_before_pods_and_pods_to_the_last_page() {
 #[tokio::test]
 async fn an_empty_cluster_is_read_as_one() {
     let api = Api::start(|line| match line {
-        NODES => Reply::ok(page("NodeList", &[], "")),
+        FIRST_NODES => Reply::ok(page("NodeList", &[], "")),
         _ => Reply::ok(page("PodList", &[], "")),
     });
     let reading = connected(&api).await.read().await.unwrap();
@@ -62,7 +62,7 @@ async fn pods_whose_addresses_cannot_be_read_are_counted() {
         r#""annotations":{"k8s.v1.cni.cncf.io/network-status":"?"},"uid""#,
     );
     let api = Api::start(move |line| match line {
-        NODES => Reply::ok(page("NodeList", &[], "")),
+        FIRST_NODES => Reply::ok(page("NodeList", &[], "")),
         _ => Reply::ok(page("PodList", &[strange.clone(), pod("a", "q", "v")], "")),
     });
     let reading = connected(&api).await.read().await.unwrap();
@@ -90,7 +90,7 @@ async fn fails_at(line: &'static str, reply: impl Fn() -> Reply + Send + Sync + 
 
 #[tokio::test]
 async fn an_error_of_the_api_on_any_page_voids_the_reading() {
-    for line in [NODES, PODS, SECOND, THIRD] {
+    for line in [FIRST_NODES, FIRST, SECOND, THIRD] {
         for (code, reason) in [
             (401, "Unauthorized"),
             (403, "Forbidden"),
@@ -111,7 +111,7 @@ async fn an_error_of_the_api_on_any_page_voids_the_reading() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_voids_the_reading() {
-    for line in [NODES, SECOND] {
+    for line in [FIRST_NODES, SECOND] {
         let error = fails_at(line, || Reply::Silence).await;
         assert!(error.contains("within 300ms"), "{error}");
         let begun = page("PodList", &[], "").split_at(40).0.to_owned();
@@ -242,7 +242,7 @@ async fn the_cluster_is_known_by_its_system_namespace() {
 #[tokio::test]
 async fn every_request_is_observed() {
     let api = Api::start(|line| match line {
-        NODES => healthy(line),
+        FIRST_NODES => healthy(line),
         "GET /api/v1/namespaces/a/pods/p" => Reply::status(404, "NotFound", "p"),
         _ => Reply::ok("nonsense"),
     });
