@@ -2,9 +2,10 @@
 
 use store::record::Kind;
 
-use super::world::{
-    NodeExt as _, OwnerExt as _, PodExt as _, check, not_ready, pod, ready, record, tainted, world,
+use super::build::{
+    NodeExt as _, OwnerExt as _, PodExt as _, not_ready, pod, ready, record, tainted,
 };
+use super::world::{check, world};
 use crate::evidence::Conflict;
 use crate::evidence::Evidence::{PodGone, Rebooted};
 use crate::evidence::Finding::{self, Alive, Suspect};

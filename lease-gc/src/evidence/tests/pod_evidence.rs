@@ -2,10 +2,10 @@
 
 use store::record::Kind;
 
-use super::world::{
-    NodeExt as _, OwnerExt as _, PodExt as _, check, check_among, kept, not_ready, pod, ready,
-    record, tainted, world,
+use super::build::{
+    NodeExt as _, OwnerExt as _, PodExt as _, not_ready, pod, ready, record, tainted,
 };
+use super::world::{check, check_among, kept, world};
 use crate::evidence::Evidence::{NameGone, PodGone, Rebooted, Superseded};
 use crate::evidence::Finding::{Alive, Suspect};
 use crate::evidence::KeepReason;
@@ -214,6 +214,13 @@ fn superseded_when_another_add_of_the_same_started_later() {
             vec![record().uid(""), newer().uid("")],
             Alive,
         ),
+    ]);
+}
+
+#[test]
+fn superseded_only_where_its_node_is_ready_in_that_boot_and_no_pod_names_the_address() {
+    let newer = || record().container("c2").started(2000).holds("10.0.0.6");
+    check_among([
         (
             "both of an earlier boot: that is a reboot",
             world([ready("a").boot("boot-2")], [pod("u1")]),
