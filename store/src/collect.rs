@@ -10,15 +10,12 @@ use crate::inspect::Owner;
 use crate::key::holder_name;
 use crate::names::Attachment;
 use crate::record::{FreezeRecord, OwnerRecord};
-use crate::retry::Deadline;
+use crate::retry::{Deadline, persist};
 use crate::store::Store;
 use crate::txn::{Compare, Entry, Etcd, Get, GetReply, Op, OpReply, Txn, TxnReply};
 
 /// How many keys one transaction deletes at most; etcd's limit is 128 operations.
 const BATCH: usize = 60;
-
-/// How many answers stand before those of the transaction itself where it was refused.
-const LOOKS: usize = 2;
 
 /// What became of a write that only the leader may commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,34 +123,28 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             record,
             judged,
         } = owner;
-        let release = self.release_txn(attachment, judged, record, resting);
+        let mut release = self.release_txn(attachment, judged, record, resting);
+        release.otherwise = vec![Op::Get(Get::key(&judged.key))];
         let txn = self.fenced(fence, release);
-        let lost = match self.etcd.txn(&txn).await {
-            Ok(reply) if reply.succeeded => {
-                return Ok(Fenced::Done(Some(reply.header.revision)));
-            }
-            Ok(reply) => return Ok(refused(fence, reply)),
-            Err(error) => error,
-        };
-        if !lost.is_transient() {
-            return Err(lost);
+        let mut lost = false;
+        let reply = persist(&self.clock, deadline, async || {
+            let reply = self.etcd.txn(&txn).await;
+            lost |= reply.as_ref().is_err_and(EtcdError::is_unknown);
+            reply
+        });
+        let reply = reply.await?;
+        if reply.succeeded {
+            return Ok(Fenced::Done(Some(reply.header.revision)));
         }
-        let reply = self.persist(&txn, deadline).await?;
-        let revision = reply.succeeded.then_some(reply.header.revision);
-        match (revision, refused(fence, reply)) {
-            (Some(revision), _) => Ok(Fenced::Done(Some(revision))),
-            // Changed behind a lost answer: if the record is gone, the lost one was committed.
-            (None, Fenced::Changed) if lost.is_unknown() => {
-                let (_, replies) = self.read([Get::key(&judged.key)], deadline).await?;
-                let gone = replies.iter().all(|reply| reply.entries.is_empty());
-                Ok(if gone {
-                    Fenced::Done(None)
-                } else {
-                    Fenced::Changed
-                })
-            }
-            (None, refused) => Ok(refused),
-        }
+        let (refusal, mut standing) = refused(fence, reply);
+        let gone = standing
+            .next()
+            .is_some_and(|owner| owner.entries.is_empty());
+        Ok(if lost && gone {
+            Fenced::Done(None)
+        } else {
+            refusal
+        })
     }
 
     /// Deletes keys that are still what was listed: rests that are over, ranges that nobody uses.
@@ -183,7 +174,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             };
             let reply = self.persist(&self.fenced(fence, txn), deadline).await?;
             if !reply.succeeded {
-                return Ok(refused(fence, reply));
+                return Ok(refused(fence, reply).0);
             }
             let done = |result: &&OpReply| matches!(result, OpReply::Txn(inner) if inner.succeeded);
             deleted += reply.results.iter().filter(done).count();
@@ -204,38 +195,40 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<Fenced<Result<(), Taken>>, EtcdError> {
         let owner = self.keys.owner(attachment);
-        let holder = holder_name(attachment);
-        let addresses: Vec<String> = record
+        let value = record.to_json().into_bytes();
+        let holder = holder_name(attachment).into_bytes();
+        let addresses = record
             .addresses
             .iter()
-            .map(|held| self.keys.address(&held.space, held.address))
+            .map(|held| self.keys.address(&held.space, held.address));
+        let puts: Vec<_> = std::iter::once((owner, value.clone()))
+            .chain(addresses.map(|key| (key, holder.clone())))
             .collect();
-        let absent = std::iter::once(&owner).chain(&addresses);
-        let puts = addresses
-            .iter()
-            .map(|key| Op::Put(key.clone(), holder.clone().into_bytes()));
+        let keys = || puts.iter().map(|(key, _)| key);
         let txn = Txn {
-            compares: absent.cloned().map(Compare::Absent).collect(),
-            then: std::iter::once(Op::Put(owner, record.to_json().into_bytes()))
-                .chain(puts)
+            compares: keys().cloned().map(Compare::Absent).collect(),
+            otherwise: keys().map(Get::key).map(Op::Get).collect(),
+            then: puts
+                .iter()
+                .cloned()
+                .map(|(key, value)| Op::Put(key, value))
                 .collect(),
-            otherwise: addresses.iter().map(Get::key).map(Op::Get).collect(),
         };
         let reply = self.persist(&self.fenced(fence, txn), deadline).await?;
         if reply.succeeded {
             return Ok(Fenced::Done(Ok(())));
         }
-        let mut standing = reply.clone().gets().skip(LOOKS);
-        let taken = standing.find_map(GetReply::into_entry);
-        Ok(match (refused(fence, reply), taken) {
+        let (refusal, standing) = refused(fence, reply);
+        let mut standing = standing.map(GetReply::into_entry);
+        let owner = standing.next().flatten();
+        let address = standing.flatten().next();
+        Ok(match (refusal, owner, address) {
             // An earlier try whose answer was lost.
-            (Fenced::Changed, Some(entry)) if entry.value == holder.as_bytes() => {
-                Fenced::Done(Ok(()))
-            }
-            (Fenced::Changed, Some(entry)) => Fenced::Done(Err(Taken {
-                holder: entry.value,
+            (_, Some(owner), _) if owner.value == value => Fenced::Done(Ok(())),
+            (Fenced::Changed, None, Some(address)) => Fenced::Done(Err(Taken {
+                holder: address.value,
             })),
-            (refused, _) => refused,
+            (refusal, ..) => refusal,
         })
     }
 
@@ -254,7 +247,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         Ok(entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()))
     }
 
-    /// Records which Kubernetes cluster goes by this cluster's name, unless one does.
+    /// Records which Kubernetes cluster goes by this cluster's name. [`Fenced::Changed`] means that
+    /// another does.
     ///
     /// # Errors
     /// [`EtcdError`]; it may be recorded or not.
@@ -268,14 +262,19 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         let key = self.keys.identity(cluster);
         let txn = Txn {
             compares: vec![Compare::Absent(key.clone())],
-            then: vec![Op::Put(key, uid.as_bytes().to_vec())],
-            otherwise: vec![],
+            then: vec![Op::Put(key.clone(), uid.as_bytes().to_vec())],
+            otherwise: vec![Op::Get(Get::key(key))],
         };
         let reply = self.persist(&self.fenced(fence, txn), deadline).await?;
         if reply.succeeded {
             return Ok(Fenced::Done(()));
         }
-        Ok(refused(fence, reply))
+        let (refusal, mut standing) = refused(fence, reply);
+        let recorded = standing.next().and_then(GetReply::into_entry);
+        Ok(match recorded {
+            Some(recorded) if recorded.value == uid.as_bytes() => Fenced::Done(()),
+            _ => refusal,
+        })
     }
 
     /// The transaction, only while the bearer of the fence leads and the store is not frozen.
@@ -293,14 +292,15 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     }
 }
 
-/// Why a [`Store::fenced`] transaction was refused.
-fn refused<T>(fence: &Fence, reply: TxnReply) -> Fenced<T> {
-    let mut looks = reply.gets();
-    if !looks.next().is_some_and(|leader| fence.holds(&leader)) {
-        return Fenced::NotLeader;
-    }
-    match looks.next().and_then(GetReply::into_entry) {
+/// Why a [`Store::fenced`] transaction was refused, and the answers to its own `otherwise`.
+fn refused<T>(fence: &Fence, reply: TxnReply) -> (Fenced<T>, impl Iterator<Item = GetReply>) {
+    let mut gets = reply.gets();
+    let leads = gets.next().is_some_and(|leader| fence.holds(&leader));
+    let freeze = gets.next().and_then(GetReply::into_entry);
+    let refusal = match freeze {
+        _ if !leads => Fenced::NotLeader,
         Some(freeze) => Fenced::Frozen(FreezeRecord::parse(&freeze.value).reason),
         None => Fenced::Changed,
-    }
+    };
+    (refusal, gets)
 }

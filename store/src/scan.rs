@@ -61,6 +61,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             if scan.revision == 0 {
                 scan.revision = header.revision;
             }
+            // They lie here and there, not everywhere.
+            scan.page = (scan.page * 2).min(PAGE);
             let reply = replies.into_iter().next().unwrap_or_default();
             scan.rest = match reply.entries.last() {
                 Some(last) if reply.more => Some(rest.after(&last.key)),
