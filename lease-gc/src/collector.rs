@@ -94,10 +94,7 @@ impl Collector {
     pub(crate) async fn open_source(&self) -> Result<Source, SourceError> {
         match &self.view {
             View::Kubernetes(kubeconfig) => {
-                let metrics = Arc::clone(&self.metrics);
-                let observer: pods::Observer = Arc::new(move |operation, took, ok| {
-                    metrics.kubernetes_request(operation, took, ok);
-                });
+                let observer = observer(&self.metrics);
                 let api = Kubernetes::connect(kubeconfig.as_deref(), observer).await?;
                 Ok(Source::Kubernetes(api))
             }
@@ -114,4 +111,10 @@ impl Collector {
     pub(crate) fn now(&self) -> String {
         humantime::format_rfc3339_seconds(self.store.clock().wall()).to_string()
     }
+}
+
+/// Counts and times requests to Kubernetes.
+pub(crate) fn observer(metrics: &Arc<Metrics>) -> pods::Observer {
+    let metrics = Arc::clone(metrics);
+    Arc::new(move |operation, took, ok| metrics.kubernetes_request(operation, took, ok))
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -67,23 +66,24 @@ pub enum About {
 }
 
 /// Takes events. Never waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Events {
     queue: mpsc::Sender<(Event, Timestamp)>,
-    lost: Arc<AtomicU64>,
+    lost: Lost,
 }
 
 /// Publishes what [`Events`] takes.
-#[derive(Debug)]
 pub struct Publisher {
     queue: mpsc::Receiver<(Event, Timestamp)>,
-    lost: Arc<AtomicU64>,
+    lost: Lost,
 }
 
+/// Told of each event that is not published, because too many wait or the API does not take it.
+pub type Lost = Arc<dyn Fn() + Send + Sync>;
+
 /// A queue of 1024 events, and what empties it.
-pub fn queue() -> (Events, Publisher) {
+pub fn queue(lost: Lost) -> (Events, Publisher) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let lost = Arc::new(AtomicU64::new(0));
     let events = Events {
         queue: sender,
         lost: Arc::clone(&lost),
@@ -99,13 +99,8 @@ impl Events {
     /// Has an event published, or lost where too many wait.
     pub fn report(&self, event: Event) {
         if self.queue.try_send((event, Timestamp::now())).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            (self.lost)();
         }
-    }
-
-    /// How many events were not published, because too many waited or the API did not take them.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -126,7 +121,7 @@ impl Publisher {
                     Err(error) => Err(SourceError::Access(error.to_string())),
                 };
                 if let Err(error) = published {
-                    self.lost.fetch_add(1, Ordering::Relaxed);
+                    (self.lost)();
                     failed = Some(error);
                 }
                 next = self.queue.try_recv().ok();

@@ -170,9 +170,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             self.count(change);
             ended.extend(self.tenancies(change, &until));
         }
-        let written = sink
-            .write(&ended)
-            .map_err(|error| self.file_error(error))?;
+        let written = sink.write(&ended).map_err(|error| self.file_error(error))?;
         (0..written).for_each(|_| self.metrics.history_line());
         let last = changes.changes.last().map(|change| change.revision);
         self.unrecorded = self.unrecorded.max(last).max(Some(changes.header.revision));

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
+use store::clock::Clock as _;
 use store::election::{Fence, LeaderRecord, Leadership, Lost};
 use store::etcd::EtcdError;
 use store::request::PendingRequest;
 use store::retry::Deadline;
 use tokio::sync::mpsc;
 
-use crate::collector::{Collector, FatalError, PATIENCE};
+use crate::collector::{Collector, FatalError, PATIENCE, View, observer};
 use crate::history::History;
+use crate::pods::watch;
 use crate::report::SweepReport;
 use crate::signals::Shutdown;
 use crate::sweep::{Memory, Mode, VoidReason};
@@ -108,7 +110,11 @@ impl Collector {
             }
         }
         let led_by = |leader: &LeaderRecord| {
-            tracing::info!(leader = leader.identity, since = leader.since, "another leads");
+            tracing::info!(
+                leader = leader.identity,
+                since = leader.since,
+                "another leads"
+            );
             self.status.follows(Some(leader.identity.clone()));
         };
         let failed = |error: &EtcdError| {
@@ -234,8 +240,7 @@ impl Collector {
         wishes: &mut mpsc::Receiver<PendingRequest>,
     ) -> Occasion {
         let due = self.schedule.next_after(&Zoned::now());
-        self.status
-            .next_sweep(due.as_ref().map(Zoned::timestamp));
+        self.status.next_sweep(due.as_ref().map(Zoned::timestamp));
         tokio::select! {
             () = until(due) => Occasion::Schedule,
             Some(occasion) = occasions.recv() => occasion,
@@ -267,8 +272,22 @@ impl Collector {
         }
     }
 
+    /// Takes note of pods as they are deleted, where that is asked for.
     async fn watch_pods(&self) {
-        std::future::pending().await
+        let View::Kubernetes(kubeconfig) = &self.view else {
+            return std::future::pending().await;
+        };
+        if !self.watches_pods {
+            return std::future::pending().await;
+        }
+        let (tell, mut told) = mpsc::channel(1024);
+        let watch = watch::deletions(kubeconfig.as_deref(), observer(&self.metrics), tell);
+        let note = async {
+            while let Some(uid) = told.recv().await {
+                self.deletions.note(uid, self.store.clock().monotonic());
+            }
+        };
+        tokio::join!(watch, note);
     }
 
     async fn answer(&self, fence: &Fence, pending: PendingRequest, report: &SweepReport) {

@@ -77,7 +77,10 @@ impl Collector {
         let first = completed(self.sweep(&mut memory, mode).await)?;
         let wait = memory.longest_wait();
         if !wait.is_zero() {
-            tracing::info!(seconds = wait.as_secs_f64(), "waits to confirm what is suspected");
+            tracing::info!(
+                seconds = wait.as_secs_f64(),
+                "waits to confirm what is suspected"
+            );
         }
         self.store.clock().sleep(wait).await;
         let second = completed(self.sweep(&mut memory, mode).await)?;
@@ -103,8 +106,6 @@ impl Collector {
     }
 }
 
-fn completed(
-    (report, void): (SweepReport, Option<VoidReason>),
-) -> Result<SweepReport, VoidReason> {
+fn completed((report, void): (SweepReport, Option<VoidReason>)) -> Result<SweepReport, VoidReason> {
     void.map_or(Ok(report), Err)
 }

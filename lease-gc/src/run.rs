@@ -1,6 +1,7 @@
 //! Puts a collector together as the command line asks, and runs it.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::chain::chain;
 use crate::cli::Cli;
-use crate::collector::{Collector, View};
-use crate::events::Events;
+use crate::collector::{Collector, View, observer};
+use crate::events;
 use crate::evidence::{BreakerKind, Evidence, KeepReason, Policy};
 use crate::history::Causes;
 use crate::http::{self, Readiness, Served};
@@ -31,13 +32,15 @@ use crate::signals::{self, Shutdown};
 use crate::status::Status;
 use crate::sweep::{Deletions, Withheld};
 
+/// How long the last Events may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How long etcd may take to say that it can be reached.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs until it is told to end, or until the one sweep is done that was asked for. What goes wrong
 /// is logged.
 pub async fn run(cli: Cli) -> ExitCode {
-    match try_to_run(cli).await {
+    match Box::pin(try_to_run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %chain(error.as_ref()), "lease-gc ends");
@@ -55,10 +58,27 @@ async fn try_to_run(cli: Cli) -> Result<()> {
     .context("signals cannot be listened to")?;
     let once = cli.run.once;
     let listen = cli.tell.listen;
-    let collector = collector(cli)?;
-    if once {
-        return sweep_once(&collector, &shutdown).await;
+    let (collector, publishing) = collector(cli)?;
+    let publishing = publishing.map(tokio::spawn);
+    let ended = if once {
+        Box::pin(sweep_once(&collector, &shutdown)).await
+    } else {
+        Box::pin(serve_and_collect(&collector, listen, occasions, &shutdown)).await
+    };
+    // Its queue ends with the collector; what is queued is still published.
+    drop(collector);
+    if let Some(publishing) = publishing {
+        let _ = tokio::time::timeout(FAREWELL, publishing).await;
     }
+    ended
+}
+
+async fn serve_and_collect(
+    collector: &Collector,
+    listen: SocketAddr,
+    occasions: mpsc::Receiver<Occasion>,
+    shutdown: &Shutdown,
+) -> Result<()> {
     let listener = http::bind(listen).await?;
     let (ask, questions) = mpsc::channel(1);
     let served = Served {
@@ -67,18 +87,23 @@ async fn try_to_run(cli: Cli) -> Result<()> {
         readiness: readiness(ask),
     };
     let told = shutdown.clone();
-    let serving = tokio::spawn(http::serve(listener, served, async move { told.told().await }));
+    let serving = tokio::spawn(http::serve(
+        listener,
+        served,
+        async move { told.told().await },
+    ));
     let ended = tokio::select! {
-        ended = collector.run(occasions, &shutdown) => ended,
-        () = answer(&collector, questions) => Ok(()),
+        ended = collector.run(occasions, shutdown) => ended,
+        never = answer(collector, questions) => match never {},
     };
     if ended.is_ok() {
         serving.await.context("the HTTP server broke")?;
     }
-    ended.map_err(Into::into)
+    Ok(ended?)
 }
 
-fn collector(cli: Cli) -> Result<Collector> {
+/// A collector, and what publishes its Events where there is a Kubernetes to publish them in.
+fn collector(cli: Cli) -> Result<(Collector, Option<impl Future<Output = ()> + Send + 'static>)> {
     let metrics = Arc::new(metrics()?);
     let etcd = Measured::new(Client::new(cli.etcd.settings()), Arc::clone(&metrics));
     let gate = Gate {
@@ -95,15 +120,20 @@ fn collector(cli: Cli) -> Result<Collector> {
         .source
         .pods_from
         .map_or(View::Kubernetes(cli.source.kubeconfig), View::File);
-    let events = match &view {
+    let (events, publishing) = match &view {
         View::Kubernetes(kubeconfig) if !cli.rules.dry_run => {
-            let dropped = Arc::clone(&metrics);
-            let drop = move || dropped.event_dropped();
-            Some(Events::start(kubeconfig.clone(), &cli.run.identity, drop))
+            let counter = Arc::clone(&metrics);
+            let (events, publisher) = events::queue(Arc::new(move || counter.event_dropped()));
+            let publishing = publisher.run(
+                kubeconfig.clone(),
+                observer(&metrics),
+                cli.run.identity.clone(),
+            );
+            (Some(events), Some(publishing))
         }
-        View::Kubernetes(_) | View::File(_) => None,
+        View::Kubernetes(_) | View::File(_) => (None, None),
     };
-    Ok(Collector {
+    let collector = Collector {
         store: Store::new(etcd, SystemClock::start(), keys, gate),
         candidate: Candidate {
             cluster: cli.source.cluster,
@@ -128,7 +158,8 @@ fn collector(cli: Cli) -> Result<Collector> {
         events,
         causes: Causes::default(),
         deletions: Deletions::default(),
-    })
+    };
+    Ok((collector, publishing))
 }
 
 fn metrics() -> Result<Metrics> {
@@ -156,16 +187,21 @@ fn readiness(questions: mpsc::Sender<Question>) -> Readiness {
         let questions = questions.clone();
         async move {
             let (question, answer) = oneshot::channel();
-            let ended = |_| "the collector is about to end".to_owned();
-            questions.send(question).await.map_err(|_| ended(()))?;
-            answer.await.map_err(|_| ended(()))?
+            let ended = || Err("the collector is about to end".to_owned());
+            if questions.send(question).await.is_err() {
+                return ended();
+            }
+            answer.await.unwrap_or_else(|_| ended())
         }
     })
 }
 
 /// Answers for as long as it is asked: etcd must be reachable and hold a store that may be used.
 /// The schedule was checked at the start.
-async fn answer(collector: &Collector, mut questions: mpsc::Receiver<Question>) {
+async fn answer(
+    collector: &Collector,
+    mut questions: mpsc::Receiver<Question>,
+) -> std::convert::Infallible {
     while let Some(question) = questions.recv().await {
         let deadline = Deadline::after(collector.store.clock(), READY_WITHIN);
         let ready = match collector.store.survey(deadline).await {
@@ -176,11 +212,13 @@ async fn answer(collector: &Collector, mut questions: mpsc::Receiver<Question>) 
         // Whoever asked may have given up.
         let _ = question.send(ready);
     }
+    // Nobody asks any more, but the collector may still have to hand over.
+    std::future::pending().await
 }
 
 /// Both reports go to standard output, one JSON document a line.
 async fn sweep_once(collector: &Collector, shutdown: &Shutdown) -> Result<()> {
-    let reports = collector.sweep_once(shutdown).await?;
+    let reports = Box::pin(collector.sweep_once(shutdown)).await?;
     let mut stdout = std::io::stdout().lock();
     for report in &reports {
         writeln!(stdout, "{}", json(report)?).context("nobody reads the report")?;

@@ -46,7 +46,7 @@ pub struct Memory {
     breaker: Breaker,
     /// The nodes that were listed, and those that went but have records still.
     nodes_seen: BTreeSet<String>,
-    /// The conflicts of the last sweep: an address and the uid of the pod that names it.
+    /// The conflicts of the last sweep: an address and the pod that names it.
     conflicts: HashSet<(Address, String)>,
     /// How much longer what is suspected must stand, at most.
     longest_wait: Duration,
@@ -197,8 +197,10 @@ impl Collector {
         let mut desk = Desk::new(living, nodes_seen, sweep, breaker, ranges, report, most);
         let (keys, cluster) = (self.store.keys(), &self.candidate.cluster);
         let owners = keys.owners_of_cluster(cluster);
-        self.read(owners, survey, |entry| desk.owner(self.store.parse_owner(entry)))
-            .await?;
+        self.read(owners, survey, |entry| {
+            desk.owner(self.store.parse_owner(entry));
+        })
+        .await?;
         let records = desk.end_of_owners();
         reading.plausible(records > 0)?;
         self.read(keys.all_addresses(), survey, |entry| {

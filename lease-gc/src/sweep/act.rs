@@ -1,5 +1,6 @@
 //! What a sweep does in the end: releases the dead, adopts the living, ends rests.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use store::clock::Clock as _;
@@ -17,7 +18,7 @@ use crate::collector::Collector;
 use crate::events::{About, Event};
 use crate::evidence::Evidence;
 use crate::pods::Source;
-use crate::report::SweepReport;
+use crate::report::{Conflict, SweepReport};
 
 /// How old the evidence may get while the releases wait for their turn. The rest is for the next
 /// sweep.
@@ -41,8 +42,12 @@ impl Collector {
             .await?;
         self.adopt_all(judged.missing, fence, report).await?;
         report.rests_ended = self.delete(&judged.rested, fence, "rests ended").await?;
-        self.delete(&judged.unused, fence, "ranges that nobody uses were forgotten")
-            .await?;
+        self.delete(
+            &judged.unused,
+            fence,
+            "ranges that nobody uses were forgotten",
+        )
+        .await?;
         Ok(())
     }
 
@@ -93,10 +98,7 @@ impl Collector {
         }
         // Before the release: the history may see it before its answer is here.
         self.causes.announce(&owner.record.id, evidence.as_str());
-        let outcome = self
-            .store
-            .release_dead(fence, owner, self.deadline())
-            .await;
+        let outcome = self.store.release_dead(fence, owner, self.deadline()).await;
         if !matches!(outcome, Ok(Fenced::Done(_))) {
             self.causes.withdraw(&owner.record.id);
         }
@@ -188,20 +190,24 @@ impl Collector {
 
     /// Reports the conflicts that the sweep before did not see.
     pub(super) fn report_conflicts(&self, judged: &Judged, memory: &mut Memory) {
-        let mut known = std::collections::HashSet::new();
-        for (uid, conflict) in &judged.conflicts {
-            let id = (conflict.address, uid.clone());
+        let mut known = HashSet::new();
+        for (claimant, conflict) in &judged.conflicts {
+            let Conflict {
+                address,
+                holder,
+                pod,
+            } = conflict;
+            let id = (*address, pod.clone());
             if !memory.conflicts.contains(&id) {
-                let address = conflict.address.to_string();
-                let (pod, holder) = (&conflict.pod, &conflict.holder);
-                tracing::warn!(address, pod, holder, "a pod uses an address that another holds");
-                let (namespace, name) = pod.split_once('/').unwrap_or(("", pod));
+                let address = address.to_string();
+                tracing::warn!(
+                    address,
+                    pod,
+                    holder,
+                    "a pod uses an address that another holds"
+                );
                 self.tell(Event {
-                    about: About::Pod {
-                        namespace: namespace.to_owned(),
-                        name: name.to_owned(),
-                        uid: uid.clone(),
-                    },
+                    about: claimant.clone(),
                     reason: "AddressConflict",
                     note: format!("the pod uses {address}, which {holder} holds"),
                     warning: true,
@@ -214,7 +220,7 @@ impl Collector {
 
     fn tell(&self, event: Event) {
         if let Some(events) = &self.events {
-            events.send(event);
+            events.report(event);
         }
     }
 }
@@ -239,5 +245,6 @@ fn about(owner: &Owner) -> About {
         namespace: pod.namespace.clone(),
         name: pod.name.clone(),
         uid: pod.uid.clone(),
+        node: owner.attachment.node.clone(),
     }
 }

@@ -15,9 +15,10 @@ use store::txn::Entry;
 use super::judged::Judged;
 use super::ranges::Ranges;
 use super::withheld::Withheld;
+use crate::events::About;
 use crate::evidence::adoption::{self, Place};
 use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict};
-use crate::pods::{Living, Naming};
+use crate::pods::{Living, LivingPod, Naming};
 use crate::report::{Conflict, SweepReport};
 
 /// One sweep's judgement in the making.
@@ -106,8 +107,9 @@ impl<'a> Desk<'a> {
             }
             Verdict::Conflict(conflict) => {
                 self.report.kept.add(Withheld::Conflict.as_str());
-                let pod = format!("{}/{}", conflict.namespace, conflict.name);
-                self.conflict(key, conflict.address, pod, &conflict.uid);
+                if let Some(rival) = self.living.pod_of_uid(&conflict.uid) {
+                    self.conflict(key, conflict.address, rival);
+                }
             }
             Verdict::Waiting {
                 evidence,
@@ -136,31 +138,34 @@ impl<'a> Desk<'a> {
                 Some(own) => naming.pod != own,
                 None => naming.pod.name != owner.record.pod.name,
             });
-            if let Some(rival) = rival {
-                let pod = format!("{}/{}", rival.pod.namespace, rival.pod.name);
-                let uid = rival.pod.uid.to_owned();
-                self.conflict(&owner.judged.key, held.address, pod, &uid);
+            if let Some(rival) = rival.map(|naming| naming.pod) {
+                self.conflict(&owner.judged.key, held.address, rival);
             }
         }
     }
 
     /// Pods that claim by their annotation what somebody holds.
-    fn naming(&self, held: &HeldAddress) -> impl Iterator<Item = Naming<'_>> {
+    fn naming(&self, held: &HeldAddress) -> impl Iterator<Item = Naming<'a>> + use<'a> {
         let place = self.places.place(held.address);
         let here = matches!(place, Place::In(space, _) if *space == held.space);
         let naming = self.living.naming(held.address).filter(move |_| here);
         naming.filter(|naming| naming.attachment.is_some() && !naming.pod.terminating)
     }
 
-    fn conflict(&mut self, holder: &str, address: Address, pod: String, uid: &str) {
-        let holder = holder.to_owned();
+    fn conflict(&mut self, holder: &str, address: Address, pod: LivingPod<'_>) {
         let conflict = Conflict {
             address,
-            holder,
-            pod,
+            holder: holder.to_owned(),
+            pod: format!("{}/{}", pod.namespace, pod.name),
         };
         self.report.conflicts.push(conflict.clone());
-        self.judged.conflicts.push((uid.to_owned(), conflict));
+        let claimant = About::Pod {
+            namespace: pod.namespace.to_owned(),
+            name: pod.name.to_owned(),
+            uid: pod.uid.to_owned(),
+            node: pod.node.to_owned(),
+        };
+        self.judged.conflicts.push((claimant, conflict));
     }
 
     /// Takes the next address key, whoever's it is.
@@ -203,9 +208,7 @@ impl<'a> Desk<'a> {
         };
         let squatter = self.naming(&held).next();
         if let Some(squatter) = squatter {
-            let pod = format!("{}/{}", squatter.pod.namespace, squatter.pod.name);
-            let uid = squatter.pod.uid.to_owned();
-            self.conflict(&entry.key, address, pod, &uid);
+            self.conflict(&entry.key, address, squatter.pod);
         }
     }
 
@@ -225,8 +228,7 @@ impl<'a> Desk<'a> {
             let HeldAddress { space, address, .. } = &candidate.held;
             self.sweep.missing(space, *address, candidate.pod.uid)
         });
-        self.judged.missing =
-            adoption::records(due, cluster, self.living, random_id, created);
+        self.judged.missing = adoption::records(due, cluster, self.living, random_id, created);
     }
 
     /// Everything was read, and counts from now on: what is to be done.

@@ -10,6 +10,7 @@ use store::names::Attachment;
 use store::record::OwnerRecord;
 
 use super::withheld::Withheld;
+use crate::events::About;
 use crate::evidence::{Evidence, Tripped};
 use crate::report::{Conflict, OpenBreaker, Release, SweepReport};
 
@@ -24,8 +25,8 @@ pub(super) struct Judged {
     pub(super) unused: Vec<Listed>,
     /// Records that living pods lack.
     pub(super) missing: Vec<(Attachment, OwnerRecord)>,
-    /// Addresses that two claim, with the uid of the pod that names what it does not hold.
-    pub(super) conflicts: Vec<(String, Conflict)>,
+    /// Addresses that two claim, with the pod that names what it does not hold.
+    pub(super) conflicts: Vec<(About, Conflict)>,
     /// How much longer the longest suspicion must stand.
     pub(super) longest_wait: Duration,
     /// The nodes that have records.
@@ -111,7 +112,12 @@ pub(super) fn release(owner: &Owner, evidence: Evidence) -> Release {
     let named = !pod.name.is_empty();
     Release {
         at: Timestamp::now(),
-        addresses: owner.record.addresses.iter().map(|held| held.address).collect(),
+        addresses: owner
+            .record
+            .addresses
+            .iter()
+            .map(|held| held.address)
+            .collect(),
         owner: store::key::holder_name(&owner.attachment),
         pod: named.then(|| format!("{}/{}", pod.namespace, pod.name)),
         evidence: evidence.as_str(),

@@ -12,7 +12,8 @@ pub(super) struct Pace(Interval);
 impl Pace {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
         let every = Duration::from_secs(1) / per_second.get();
-        let mut interval = tokio::time::interval_at(Instant::now(), every.max(Duration::from_nanos(1)));
+        let mut interval =
+            tokio::time::interval_at(Instant::now(), every.max(Duration::from_nanos(1)));
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self(interval)
     }

@@ -181,7 +181,10 @@ async fn only_the_apis_own_word_for_it_means_that_there_is_no_pod() {
     ] {
         let api = Api::start(move |_| reply());
         let connection = connected(&api).await;
-        connection.pod_exists("shop", "web-0", "u1").await.unwrap_err();
+        connection
+            .pod_exists("shop", "web-0", "u1")
+            .await
+            .unwrap_err();
     }
 }
 
