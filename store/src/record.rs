@@ -19,7 +19,7 @@ pub use self::range::RangeRecord;
 pub const SCHEMA: u32 = 1;
 
 /// A value larger than this is not one of ours and is not parsed (bytes).
-const LARGEST_VALUE: usize = 64 * 1024;
+pub(crate) const LARGEST_VALUE: usize = 64 * 1024;
 
 /// Why a value could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum DamagedValue {
     Version(u32),
 }
 
-fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
+pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
     if value.len() > LARGEST_VALUE {
         return Err(DamagedValue::TooLarge(value.len()));
     }

@@ -94,3 +94,17 @@ labels! {
         YoungerThanSource = "younger_than_source",
     }
 }
+
+impl Evidence {
+    /// What it says, as a sentence for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Rebooted => "its node has booted since",
+            Self::PodGone => "its pod is gone, and its node was Ready all the time",
+            Self::Superseded => "its pod has a newer attachment of the same interface",
+            Self::NodeGone => "its node was deleted, its kubelet is silent, and its pod is gone",
+            Self::OutOfService => "its node is out of service",
+            Self::NameGone => "no pod of its name exists, and its node was Ready all the time",
+        }
+    }
+}

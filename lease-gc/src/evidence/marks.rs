@@ -30,16 +30,7 @@ pub struct Marks {
     missing: Sightings,
 }
 
-/// What the Lease object of a node's kubelet (namespace `kube-node-lease`) says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum KubeletLease {
-    /// Its `spec.renewTime`, as written.
-    Renewed(String),
-    /// There is none. A Node's lease goes with it.
-    Absent,
-    /// It could not be read, or does not say.
-    Unknown,
-}
+pub use crate::pods::LeaseState as KubeletLease;
 
 /// What one sweep knows, and when it looks.
 #[derive(Clone, Copy, Debug)]

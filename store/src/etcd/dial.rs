@@ -10,7 +10,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions};
+use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions, WatchClient};
 use hyper_util::rt::TokioIo;
 use rand::seq::SliceRandom;
 use tokio::net::TcpStream;
@@ -28,6 +28,10 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_millis(100);
 const HEAD_START: Duration = Duration::from_millis(50);
 /// How long signing in with a password may take: the server's bcrypt alone takes 90 ms.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a server that owes an answer is asked for a sign of life, and how long it may take.
+/// etcd ends connections that ask more often than every 5 s (`--grpc-keepalive-min-time`).
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read (bytes): a page of keys that hostile values fill.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// etcd's client port (IANA).
@@ -44,6 +48,12 @@ impl Connection {
     pub(super) fn kv(&self) -> KvClient {
         self.client
             .kv_client()
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(super) fn watch(&self) -> WatchClient {
+        self.client
+            .watch_client()
             .max_decoding_message_size(LARGEST_ANSWER)
     }
 }
@@ -64,7 +74,7 @@ pub(super) async fn dial(
     let options = sign_in(settings)?;
     let (url, channel) = race(endpoints.into()).await?;
     let channel = etcd_client::Channel::Tonic(channel);
-    let client = etcd_client::Client::from_channel(channel, options);
+    let client = etcd_client::Client::from_channel(channel, Some(options));
     match tokio::time::timeout(SIGN_IN_TIMEOUT, client).await {
         Ok(Ok(client)) => Ok(Connection {
             endpoint: url,
@@ -113,7 +123,9 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
         .trim_end_matches(']')
         .to_owned();
     let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
-    let endpoint = Endpoint::from(uri.clone());
+    let endpoint = Endpoint::from(uri.clone())
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
     let endpoint = match uri.scheme_str() {
         Some("http") => endpoint,
         Some("https") => {
@@ -150,9 +162,11 @@ fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
     }
 }
 
-fn sign_in(settings: &Settings) -> Result<Option<ConnectOptions>, EtcdError> {
+fn sign_in(settings: &Settings) -> Result<ConnectOptions, EtcdError> {
+    // A member that is cut off from its cluster then says so, and ends its watches.
+    let options = ConnectOptions::new().with_require_leader(true);
     let Some(credentials) = &settings.credentials else {
-        return Ok(None);
+        return Ok(options);
     };
     let password = match &credentials.password {
         Password::Inline(password) => password.clone(),
@@ -162,9 +176,7 @@ fn sign_in(settings: &Settings) -> Result<Option<ConnectOptions>, EtcdError> {
             text.lines().next().unwrap_or_default().to_owned()
         }
     };
-    Ok(Some(
-        ConnectOptions::new().with_user(&credentials.username, password),
-    ))
+    Ok(options.with_user(&credentials.username, password))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, EtcdError> {
