@@ -95,9 +95,9 @@ impl<'a> Case<'a> {
         let record = &owner.record;
         let node_name = owner.attachment.node.as_str();
         let pod = if record.pod.uid.is_empty() {
-            named(record).then(|| living.pod_named(&record.pod.namespace, &record.pod.name))
+            living.pod_named(&record.pod.namespace, &record.pod.name)
         } else {
-            Some(living.pod_of_uid(&record.pod.uid))
+            living.pod_of_uid(&record.pod.uid)
         };
         let mut naming = record
             .addresses
@@ -107,7 +107,7 @@ impl<'a> Case<'a> {
             record,
             node_name,
             node: living.node(node_name).filter(|_| !node_name.is_empty()),
-            pod: pod.flatten(),
+            pod,
             naming: naming.next(),
         }
     }

@@ -30,8 +30,8 @@ impl Collector {
     /// One sweep `minute` minutes after the start; what becomes of the first record.
     fn sweeps_at(&mut self, minute: u64, world: &World, group: &[Owner]) -> Verdict {
         let now = Duration::from_mins(minute);
-        let mut verdicts = world.sweep(&mut self.marks, &self.policy, now, group);
-        verdicts.remove(0)
+        let verdicts = world.sweep(&mut self.marks, &self.policy, now, group);
+        verdicts.into_iter().next().unwrap()
     }
 }
 
@@ -276,14 +276,32 @@ fn a_deletion_counts_from_when_its_node_was_steady() {
 }
 
 #[test]
-fn a_deletion_that_the_watch_saw_proves_nothing_else() {
-    let (mut collector, group) = (Collector::default(), [record().uid("")]);
+fn a_deletion_that_the_watch_saw_late_prolongs_nothing() {
+    let (mut collector, group) = (Collector::default(), [record()]);
     let mut gone = world([ready("a")], []);
-    gone.deleted.insert(String::new(), Duration::ZERO);
     collector.sweeps_at(0, &gone, &group);
-    let mut gone = world([ready("a")], [pod("u1")]);
-    gone.deleted.insert("u1".into(), Duration::ZERO);
-    assert_eq!(collector.sweeps_at(60, &gone, &[record()]), Verdict::Alive);
+    gone.deleted.insert("u1".into(), Duration::from_mins(14));
+    assert_eq!(collector.sweeps_at(15, &gone, &group), Confirmed(PodGone));
+}
+
+#[test]
+fn a_deletion_that_the_watch_saw_proves_nothing_else() {
+    let newer = record().container("c2").started(2000).holds("10.0.0.6");
+    let gone = |uid: &str| {
+        let mut gone = world([ready("a")], []);
+        gone.deleted.insert(uid.into(), Duration::ZERO);
+        gone
+    };
+    let cases = [
+        (NameGone, gone(""), vec![record().uid("")]),
+        (Superseded, gone("u1"), vec![record(), newer]),
+    ];
+    for (evidence, gone, group) in cases {
+        let mut collector = Collector::default();
+        collector.sweeps_at(0, &world([ready("a")], [pod("u1")]), &[record()]);
+        let verdict = collector.sweeps_at(60, &gone, &group);
+        assert_eq!(verdict, waiting(evidence, 15));
+    }
 }
 
 #[test]
