@@ -5,6 +5,21 @@ use store::inspect::Owner;
 use super::build::{OwnerExt as _, record};
 use crate::evidence::{Breaker, BreakerKind, Evidence, Policy, Tripped};
 
+/// A sweep that confirms these.
+fn sweep<'a>(
+    breaker: &mut Breaker,
+    confirmed: impl IntoIterator<Item = (&'a Owner, Evidence)>,
+    records: u64,
+    nodes: u64,
+    policy: &Policy,
+) -> Vec<Tripped> {
+    breaker.begin();
+    for (owner, evidence) in confirmed {
+        breaker.count(owner, evidence);
+    }
+    breaker.check(records, nodes, policy)
+}
+
 /// `count` records on node `a`, the first of them named `c<from>`.
 fn owners(from: usize, count: usize) -> Vec<Owner> {
     let names = from..from + count;
@@ -22,7 +37,7 @@ fn on_nodes(count: usize) -> Vec<Owner> {
 
 fn check(breaker: &mut Breaker, owners: &[Owner], evidence: Evidence) -> Vec<Tripped> {
     let confirmed = owners.iter().map(|owner| (owner, evidence));
-    breaker.check(confirmed, 100, 10, &Policy::default())
+    sweep(breaker, confirmed, 100, 10, &Policy::default())
 }
 
 fn tripped(kind: BreakerKind, found: u64, limit: u64) -> Vec<Tripped> {
@@ -45,7 +60,7 @@ fn more_than_five_percent_of_the_records_trip_where_these_are_more_than_ten() {
         let owners = owners(0, count);
         let confirmed = owners.iter().map(|owner| (owner, Evidence::PodGone));
         // 1019 of which a twentieth is 50.95.
-        let trips = Breaker::default().check(confirmed, 1019, 10, &policy);
+        let trips = sweep(&mut Breaker::default(), confirmed, 1019, 10, &policy);
         assert_eq!(trips, expected);
     }
 }
@@ -70,7 +85,13 @@ fn each_kind_trips_alone_and_superseded_records_never() {
     let (pods, nodes) = (owners(0, 11), on_nodes(3));
     let confirmed = pods.iter().map(|owner| (owner, Evidence::PodGone));
     let of_nodes = nodes.iter().map(|owner| (owner, Evidence::Rebooted));
-    let trips = Breaker::default().check(confirmed.chain(of_nodes), 100, 10, &Policy::default());
+    let trips = sweep(
+        &mut Breaker::default(),
+        confirmed.chain(of_nodes),
+        100,
+        10,
+        &Policy::default(),
+    );
     let kinds: Vec<_> = trips.iter().map(|tripped| tripped.kind).collect();
     assert_eq!(kinds, BreakerKind::ALL);
     assert_eq!(
@@ -127,9 +148,7 @@ fn a_ratio_that_is_none_leaves_the_fixed_limits() {
         let owners = owners(0, 11);
         let confirmed = owners.iter().map(|owner| (owner, Evidence::PodGone));
         assert_eq!(
-            Breaker::default()
-                .check(confirmed, 1_000_000, 10, &policy)
-                .len(),
+            sweep(&mut Breaker::default(), confirmed, 1_000_000, 10, &policy).len(),
             1
         );
     }
