@@ -10,7 +10,8 @@ use super::build::{
 use super::world::{World, world};
 use crate::evidence::Evidence::Superseded;
 use crate::evidence::Evidence::{self, NameGone, NodeGone, OutOfService, PodGone, Rebooted};
-use crate::evidence::{KeepReason, KubeletLease, Marks, Policy, Verdict};
+use crate::evidence::{KeepReason, Marks, Policy, Verdict};
+use crate::pods::LeaseState;
 
 use Verdict::Confirmed;
 
@@ -50,8 +51,8 @@ fn impatient() -> Policy {
     }
 }
 
-fn renewed(time: &str) -> KubeletLease {
-    KubeletLease::Renewed(time.into())
+fn renewed(time: &str) -> LeaseState {
+    LeaseState::Renewed(time.into())
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn no_grace_still_asks_for_a_second_sweep() {
         (NameGone, world([ready("a")], []), record().uid("")),
         (
             NodeGone,
-            world([], []).seen("a").lease("a", KubeletLease::Absent),
+            world([], []).seen("a").lease("a", LeaseState::Absent),
             record(),
         ),
         (Rebooted, world([ready("a").boot("boot-2")], []), record()),
@@ -122,7 +123,7 @@ fn out_of_service_is_confirmed_at_once() {
 
 #[test]
 fn a_gone_node_waits_until_its_kubelet_was_silent_for_an_hour() {
-    for lease in [renewed("11:00"), KubeletLease::Absent] {
+    for lease in [renewed("11:00"), LeaseState::Absent] {
         let (mut collector, group) = (Collector::default(), [record()]);
         let gone = world([], []).seen("a").lease("a", lease);
         assert_eq!(collector.sweeps_at(0, &gone, &group), waiting(NodeGone, 60));
@@ -145,7 +146,7 @@ fn a_kubelet_that_renews_its_lease_is_not_silent() {
 
 #[test]
 fn a_lease_that_cannot_be_read_keeps() {
-    let unknown = world([], []).seen("a").lease("a", KubeletLease::Unknown);
+    let unknown = world([], []).seen("a").lease("a", LeaseState::Unknown);
     for gone in [unknown, world([], []).seen("a")] {
         let verdict = Collector::with(impatient()).sweeps_at(0, &gone, &[record()]);
         assert_eq!(verdict, Verdict::Keep(KeepReason::LeaseUnknown));
