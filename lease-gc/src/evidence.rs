@@ -17,13 +17,17 @@ mod judge;
 mod label;
 mod marks;
 mod sightings;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use label::labels;
 
 use std::time::Duration;
 
 pub use breaker::{Breaker, BreakerKind, Tripped};
 pub use finding::{Conflict, Evidence, Finding, KeepReason};
 pub use judge::judge;
-pub use marks::{KubeletLease, Marks, Reading, Sweep, Verdict};
+pub use marks::{Marks, Reading, Sweep, Verdict};
 
 /// How patient the collector is, and how much it dares at once.
 #[derive(Clone, Copy, Debug, PartialEq)]

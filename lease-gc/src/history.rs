@@ -79,7 +79,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             match self.follow_once(fence).await {
                 Stopped::NotLeader => return,
                 error => {
-                    tracing::warn!(error = %crate::log::chain(&error), "the history is interrupted");
+                    tracing::warn!(error = %crate::chain::chain(&error), "the history is interrupted");
                 }
             }
             self.store.clock().sleep(AFTER_FAILURE).await;
@@ -170,10 +170,8 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             self.count(change);
             ended.extend(self.tenancies(change, &until));
         }
-        let written = sink
-            .write(&ended)
-            .map_err(|error| self.file_error(error))?;
-        self.metrics.history_lines(written);
+        let written = sink.write(&ended).map_err(|error| self.file_error(error))?;
+        (0..written).for_each(|_| self.metrics.history_line());
         let last = changes.changes.last().map(|change| change.revision);
         self.unrecorded = self.unrecorded.max(last).max(Some(changes.header.revision));
         Ok(())

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
-use store::clock::SystemClock;
+use store::clock::Clock as _;
 use store::election::{Fence, LeaderRecord, Leadership, Lost};
 use store::etcd::EtcdError;
 use store::request::PendingRequest;
 use store::retry::Deadline;
 use tokio::sync::mpsc;
 
-use crate::collector::{Collector, FatalError, PATIENCE};
+use crate::collector::{Collector, FatalError, PATIENCE, View, observer};
 use crate::history::History;
-use crate::report::{SweepReport, SweepResult};
+use crate::pods::watch;
+use crate::report::SweepReport;
 use crate::signals::Shutdown;
 use crate::sweep::{Memory, Mode, VoidReason};
 
@@ -86,12 +87,12 @@ impl Collector {
                 lost = self.store.keep_leading(&mut leadership) => End::Lost(lost),
                 end = self.lead(&fence, &mut occasions, shutdown) => end,
             };
-            match self.end_term(leadership, end).await {
-                Some(result) => return result,
-                None => tokio::select! {
-                    () = shutdown.told() => return Ok(()),
-                    () = tokio::time::sleep(AFTER_FAILURE) => {}
-                },
+            if let Some(result) = self.end_term(leadership, end).await {
+                return result;
+            }
+            tokio::select! {
+                () = shutdown.told() => return Ok(()),
+                () = tokio::time::sleep(AFTER_FAILURE) => {}
             }
         }
     }
@@ -103,17 +104,21 @@ impl Collector {
                 Ok(()) => break,
                 Err(VoidReason::Fatal(error)) => return Err(error),
                 Err(reason) => {
-                    tracing::warn!(reason = %crate::log::chain(&reason), "not ready to be elected");
+                    tracing::warn!(reason = %crate::chain::chain(&reason), "not ready to be elected");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
         }
         let led_by = |leader: &LeaderRecord| {
-            tracing::info!(leader = leader.identity, since = leader.since, "another leads");
+            tracing::info!(
+                leader = leader.identity,
+                since = leader.since,
+                "another leads"
+            );
             self.status.follows(Some(leader.identity.clone()));
         };
         let failed = |error: &EtcdError| {
-            tracing::warn!(error = %crate::log::chain(error), "the election goes on");
+            tracing::warn!(error = %crate::chain::chain(error), "the election goes on");
         };
         let elected = self.store.campaign(&self.candidate, led_by, failed).await;
         Ok(elected?)
@@ -145,7 +150,7 @@ impl Collector {
                 (None, false)
             }
             End::Lost(lost) => {
-                tracing::warn!(error = %crate::log::chain(&lost), "leads no longer");
+                tracing::warn!(error = %crate::chain::chain(&lost), "leads no longer");
                 (None, false)
             }
         };
@@ -155,7 +160,7 @@ impl Collector {
             match tokio::time::timeout(FAREWELL, resigned).await {
                 Ok(Ok(())) => tracing::info!("handed over"),
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::log::chain(&error), "could not hand over");
+                    tracing::warn!(error = %crate::chain::chain(&error), "could not hand over");
                 }
                 Err(_) => tracing::warn!("could not hand over in time"),
             }
@@ -235,8 +240,7 @@ impl Collector {
         wishes: &mut mpsc::Receiver<PendingRequest>,
     ) -> Occasion {
         let due = self.schedule.next_after(&Zoned::now());
-        self.status
-            .next_sweep(due.as_ref().map(Zoned::timestamp));
+        self.status.next_sweep(due.as_ref().map(Zoned::timestamp));
         tokio::select! {
             () = until(due) => Occasion::Schedule,
             Some(occasion) = occasions.recv() => occasion,
@@ -255,17 +259,35 @@ impl Collector {
                     // Nobody hears only once the term has ended.
                     Some(Ok(pending)) => drop(wish.send(pending).await),
                     Some(Err(error)) => {
-                        tracing::warn!(error = %crate::log::chain(&error), "a request cannot be read");
+                        tracing::warn!(error = %crate::chain::chain(&error), "a request cannot be read");
                     }
                     None => {}
                 }
                 self.store.await_request(cluster, revision).await
             };
             if let Err(error) = heard.await {
-                tracing::debug!(error = %crate::log::chain(&error), "requests are not heard");
+                tracing::debug!(error = %crate::chain::chain(&error), "requests are not heard");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
+    }
+
+    /// Takes note of pods as they are deleted, where that is asked for.
+    async fn watch_pods(&self) {
+        let View::Kubernetes(kubeconfig) = &self.view else {
+            return std::future::pending().await;
+        };
+        if !self.watches_pods {
+            return std::future::pending().await;
+        }
+        let (tell, mut told) = mpsc::channel(1024);
+        let watch = watch::deletions(kubeconfig.as_deref(), observer(&self.metrics), tell);
+        let note = async {
+            while let Some(uid) = told.recv().await {
+                self.deletions.note(uid, self.store.clock().monotonic());
+            }
+        };
+        tokio::join!(watch, note);
     }
 
     async fn answer(&self, fence: &Fence, pending: PendingRequest, report: &SweepReport) {
@@ -276,7 +298,7 @@ impl Collector {
             .store
             .answer_request(fence, cluster, pending, answer, deadline);
         if let Err(error) = answered.await {
-            tracing::warn!(error = %crate::log::chain(&error), "a request was not answered");
+            tracing::warn!(error = %crate::chain::chain(&error), "a request was not answered");
         }
     }
 }

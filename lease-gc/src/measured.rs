@@ -11,7 +11,13 @@ use store::txn::{Etcd, Txn, TxnReply};
 use crate::metrics::Metrics;
 
 /// The kinds of requests, as metrics name them.
-pub const OPERATIONS: [&str; 5] = ["txn", "lease_grant", "lease_keep_alive", "lease_revoke", "watch"];
+pub const OPERATIONS: [&str; 5] = [
+    "txn",
+    "lease_grant",
+    "lease_keep_alive",
+    "lease_revoke",
+    "watch",
+];
 
 /// An etcd whose requests show in the metrics.
 pub struct Measured<E> {

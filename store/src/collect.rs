@@ -12,7 +12,7 @@ use crate::names::Attachment;
 use crate::record::{FreezeRecord, OwnerRecord};
 use crate::retry::{Deadline, persist};
 use crate::store::Store;
-use crate::txn::{Compare, Etcd, Get, GetReply, Op, OpReply, Txn, TxnReply};
+use crate::txn::{Compare, Entry, Etcd, Get, GetReply, Op, OpReply, Txn, TxnReply};
 
 /// How many keys one transaction deletes at most; etcd's limit is 128 operations.
 const BATCH: usize = 60;
@@ -37,6 +37,15 @@ pub struct Listed {
     pub key: String,
     /// The revision that last wrote it.
     pub mod_revision: i64,
+}
+
+impl From<&Entry> for Listed {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            key: entry.key.clone(),
+            mod_revision: entry.mod_revision,
+        }
+    }
 }
 
 /// What stands where an address was to be adopted.

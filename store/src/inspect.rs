@@ -219,8 +219,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     /// Reads one entry of a listing of address keys: which address, and who holds it.
     ///
     /// # Errors
-    /// [`Damaged`] if it is none.
-    pub fn parse_address(&self, entry: &Entry) -> Result<(Space, Address, Holder), Damaged> {
+    /// [`Damaged`]: the outer error if the key is not an address's, the inner one if its holder
+    /// cannot be read. The address counts as taken.
+    pub fn parse_address(
+        &self,
+        entry: &Entry,
+    ) -> Result<(Space, Address, Result<Holder, Damaged>), Damaged> {
         let damaged = |reason: String| Damaged {
             key: entry.key.clone(),
             reason,
@@ -229,7 +233,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             .keys
             .parse_address(&entry.key)
             .ok_or_else(|| damaged("the key is not an address's".to_owned()))?;
-        let holder = Holder::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        let holder = Holder::parse(&entry.value).map_err(|error| damaged(error.to_string()));
         Ok((space, address, holder))
     }
 
@@ -257,8 +261,13 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     /// As [`Store::owners_on_node`].
     pub async fn damaged_addresses(&self, deadline: Deadline) -> Result<Vec<Damaged>, EtcdError> {
         let entries = self.entries(self.keys.all_addresses(), deadline).await?;
-        let damaged = entries.iter().map(|entry| self.parse_address(entry));
-        Ok(damaged.filter_map(Result::err).collect())
+        let damaged = entries
+            .iter()
+            .filter_map(|entry| match self.parse_address(entry) {
+                Err(damaged) | Ok((_, _, Err(damaged))) => Some(damaged),
+                Ok((_, _, Ok(_))) => None,
+            });
+        Ok(damaged.collect())
     }
 
     /// Every configured range with its use.
@@ -288,8 +297,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         let stretch = self.keys.addresses(&space, record.bounds);
         let mut usage = RangeUsage::new(space, record);
         for entry in self.entries(stretch, deadline).await? {
-            if let Some((_, address)) = self.keys.parse_address(&entry.key) {
-                usage.count(address, Holder::parse(&entry.value).ok().as_ref());
+            if let Ok((_, address, holder)) = self.parse_address(&entry) {
+                usage.count(address, holder.ok().as_ref());
             }
         }
         Ok(usage)

@@ -49,58 +49,62 @@ pub struct Tripped {
 /// What was not let pass is counted until it is released or alive again.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    records: HashSet<String>,
-    nodes: HashSet<String>,
+    records: Counted,
+    nodes: Counted,
+}
+
+/// The dead of one kind, by the names of their keys or nodes.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Those that an earlier sweep let pass.
+    passed: HashSet<String>,
+    /// Those of the running sweep.
+    dead: HashSet<String>,
 }
 
 impl Breaker {
-    /// Counts what a sweep confirmed. Of a kind that tripped nothing may be released.
+    /// Begins a sweep: whatever one that was given up counted is forgotten.
+    pub fn begin(&mut self) {
+        self.records.dead.clear();
+        self.nodes.dead.clear();
+    }
+
+    /// Counts a record that the sweep confirmed dead.
+    pub fn count(&mut self, owner: &Owner, evidence: Evidence) {
+        match evidence.breaker() {
+            Some(BreakerKind::Pods) => self.records.dead.insert(owner.judged.key.clone()),
+            Some(BreakerKind::Nodes) => self.nodes.dead.insert(owner.attachment.node.clone()),
+            None => false,
+        };
+    }
+
+    /// Judges what was counted since the sweep began. Of a kind that tripped nothing may be
+    /// released.
     ///
     /// `records` is how many records the cluster has in the store, `nodes` how many nodes.
-    pub fn check<'a>(
-        &mut self,
-        confirmed: impl IntoIterator<Item = (&'a Owner, Evidence)>,
-        records: u64,
-        nodes: u64,
-        policy: &Policy,
-    ) -> Vec<Tripped> {
-        let (mut dead_records, mut dead_nodes) = (HashSet::new(), HashSet::new());
-        for (owner, evidence) in confirmed {
-            match evidence.breaker() {
-                Some(BreakerKind::Pods) => dead_records.insert(owner.judged.key.clone()),
-                Some(BreakerKind::Nodes) => dead_nodes.insert(owner.attachment.node.clone()),
-                None => false,
-            };
-        }
+    pub fn check(&mut self, records: u64, nodes: u64, policy: &Policy) -> Vec<Tripped> {
         let ratio = policy.breaker_ratio;
         let pods_limit = policy.breaker_min.max(share(ratio, records));
         let nodes_limit = NODES_MIN.max(share(ratio, nodes));
-        let pods = pass(
-            BreakerKind::Pods,
-            &mut self.records,
-            dead_records,
-            pods_limit,
-        );
-        let nodes = pass(BreakerKind::Nodes, &mut self.nodes, dead_nodes, nodes_limit);
+        let pods = self.records.pass(BreakerKind::Pods, pods_limit);
+        let nodes = self.nodes.pass(BreakerKind::Nodes, nodes_limit);
         pods.into_iter().chain(nodes).collect()
     }
 }
 
-/// Lets `dead` pass, unless more of them than `limit` are new.
-fn pass(
-    kind: BreakerKind,
-    passed: &mut HashSet<String>,
-    dead: HashSet<String>,
-    limit: u64,
-) -> Option<Tripped> {
-    let new = dead.difference(passed).count();
-    let found = u64::try_from(new).unwrap_or(u64::MAX);
-    if found > limit {
-        passed.retain(|key| dead.contains(key));
-        return Some(Tripped { kind, found, limit });
+impl Counted {
+    /// Lets the dead pass, unless more of them than `limit` are new.
+    fn pass(&mut self, kind: BreakerKind, limit: u64) -> Option<Tripped> {
+        let dead = std::mem::take(&mut self.dead);
+        let new = dead.difference(&self.passed).count();
+        let found = u64::try_from(new).unwrap_or(u64::MAX);
+        if found > limit {
+            self.passed.retain(|name| dead.contains(name));
+            return Some(Tripped { kind, found, limit });
+        }
+        self.passed = dead;
+        None
     }
-    *passed = dead;
-    None
 }
 
 /// `ratio` of `all`, rounded down.

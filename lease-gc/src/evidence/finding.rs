@@ -3,7 +3,7 @@
 use store::address::Address;
 
 use super::label::labels;
-use crate::pods::LivingPod;
+use crate::pods::Naming;
 
 /// What one look at a record found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +31,13 @@ pub struct Conflict {
     pub address: Address,
 }
 
-impl Conflict {
-    /// The conflict that a pod makes by naming an address.
-    pub(super) fn new(pod: LivingPod<'_>, address: Address) -> Self {
+impl From<Naming<'_>> for Conflict {
+    fn from(naming: Naming<'_>) -> Self {
         Self {
-            namespace: pod.namespace.to_owned(),
-            name: pod.name.to_owned(),
-            uid: pod.uid.to_owned(),
-            address,
+            namespace: naming.pod.namespace.to_owned(),
+            name: naming.pod.name.to_owned(),
+            uid: naming.pod.uid.to_owned(),
+            address: naming.address,
         }
     }
 }
@@ -93,5 +92,19 @@ labels! {
         LeaseUnknown = "lease_unknown",
         /// It was made after, or shortly before, the file that the pods were read from.
         YoungerThanSource = "younger_than_source",
+    }
+}
+
+impl Evidence {
+    /// What it says, as a sentence for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Rebooted => "its node has booted since",
+            Self::PodGone => "its pod is gone, and its node was Ready all the time",
+            Self::Superseded => "its pod has a newer attachment of the same interface",
+            Self::NodeGone => "its node was deleted, its kubelet is silent, and its pod is gone",
+            Self::OutOfService => "its node is out of service",
+            Self::NameGone => "no pod of its name exists, and its node was Ready all the time",
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use store::inspect::Owner;
 use store::record::{Kind, OwnerRecord};
 
-use super::finding::{Conflict, Evidence, Finding, KeepReason};
-use crate::pods::{Living, LivingPod, Node};
+use super::finding::{Evidence, Finding, KeepReason};
+use crate::pods::{Living, LivingPod, Naming, Node};
 
 /// Looks at records once. The answer has one finding per record, in their order.
 ///
@@ -87,7 +87,7 @@ struct Case<'a> {
     /// The record's own pod, in whatever phase.
     pod: Option<LivingPod<'a>>,
     /// An unfinished pod, its own or another one, that names one of its addresses.
-    conflict: Option<Conflict>,
+    naming: Option<Naming<'a>>,
 }
 
 impl<'a> Case<'a> {
@@ -108,9 +108,7 @@ impl<'a> Case<'a> {
             node_name,
             node: living.node(node_name).filter(|_| !node_name.is_empty()),
             pod: pod.flatten(),
-            conflict: naming
-                .next()
-                .map(|naming| Conflict::new(naming.pod, naming.address)),
+            naming: naming.next(),
         }
     }
 
@@ -119,7 +117,7 @@ impl<'a> Case<'a> {
         // Only these two may overrule that the pod is listed, and nothing that a pod names one of
         // the addresses.
         if known_kind
-            && self.conflict.is_none()
+            && self.naming.is_none()
             && self.pod.is_none_or(|pod| pod.node == self.node_name)
             && let Some(node) = self.node.filter(|node| node.readiness.ready)
         {
@@ -133,8 +131,8 @@ impl<'a> Case<'a> {
         if self.pod.is_some() {
             return Finding::Alive;
         }
-        if let Some(conflict) = self.conflict {
-            return Finding::Conflict(conflict);
+        if let Some(naming) = self.naming {
+            return Finding::Conflict(naming.into());
         }
         if !known_kind {
             return Finding::Kept(KeepReason::KindUnknown);

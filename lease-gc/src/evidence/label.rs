@@ -34,4 +34,4 @@ macro_rules! labels {
     };
 }
 
-pub(super) use labels;
+pub(crate) use labels;

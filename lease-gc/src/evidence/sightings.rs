@@ -1,12 +1,18 @@
 //! How long and how often something was seen without a break.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 /// What was seen in the last completed sweep and in the running one.
-#[derive(Debug)]
-pub(super) struct Sightings<K>(HashMap<K, Sighting>);
+///
+/// Things are remembered by a keyed hash of 128 bits: tens of thousands of them stay small, and
+/// no two of them are ever taken for one another.
+#[derive(Debug, Default)]
+pub(super) struct Sightings {
+    seen: HashMap<u128, Sighting>,
+    keys: [RandomState; 2],
+}
 
 /// Since when and how often a thing was seen.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +25,16 @@ pub(super) struct Sighting {
     last: u64,
 }
 
-impl<K> Default for Sightings<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash> Sightings<K> {
+impl Sightings {
     /// Sees a thing in a sweep (numbered from 1) that looks at `now`.
-    pub(super) fn see(&mut self, thing: K, sweep: u64, now: Duration) -> Sighting {
+    pub(super) fn see(&mut self, thing: &impl Hash, sweep: u64, now: Duration) -> Sighting {
         let new = Sighting {
             first: now,
             sweeps: 0,
             last: 0,
         };
-        let sighting = self.0.entry(thing).or_insert(new);
+        let name = self.name(thing);
+        let sighting = self.seen.entry(name).or_insert(new);
         if sighting.last != sweep {
             sighting.last = sweep;
             sighting.sweeps = sighting.sweeps.saturating_add(1);
@@ -42,22 +43,28 @@ impl<K: Eq + Hash> Sightings<K> {
     }
 
     /// Since when a thing was seen.
-    pub(super) fn first(&self, thing: &K) -> Option<Duration> {
-        self.0.get(thing).map(|sighting| sighting.first)
+    pub(super) fn first(&self, thing: &impl Hash) -> Option<Duration> {
+        let sighting = self.seen.get(&self.name(thing))?;
+        Some(sighting.first)
     }
 
     /// Forgets what a completed sweep did not see.
     pub(super) fn finish(&mut self, sweep: u64) {
-        self.0.retain(|_, sighting| sighting.last == sweep);
+        self.seen.retain(|_, sighting| sighting.last == sweep);
     }
 
     /// Takes back what a sweep saw, and forgets nothing else.
     pub(super) fn abandon(&mut self, sweep: u64) {
-        self.0.retain(|_, sighting| {
+        self.seen.retain(|_, sighting| {
             if sighting.last == sweep {
                 sighting.sweeps = sighting.sweeps.saturating_sub(1);
             }
             sighting.sweeps > 0
         });
+    }
+
+    fn name(&self, thing: &impl Hash) -> u128 {
+        let [high, low] = &self.keys;
+        u128::from(high.hash_one(thing)) << 64 | u128::from(low.hash_one(thing))
     }
 }

@@ -81,13 +81,12 @@ impl Sink {
             serde_json::to_writer(&mut text, line)?;
             text.push(b'\n');
         }
-        match &mut self.file {
-            Some(file) => file.write_all(&text)?,
-            None => {
-                let mut stdout = std::io::stdout().lock();
-                stdout.write_all(&text)?;
-                stdout.flush()?;
-            }
+        if let Some(file) = &mut self.file {
+            file.write_all(&text)?;
+        } else {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(&text)?;
+            stdout.flush()?;
         }
         Ok(new.len())
     }

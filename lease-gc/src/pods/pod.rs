@@ -24,6 +24,13 @@ pub struct Pod {
     pub addresses: Vec<NamedAddress>,
 }
 
+impl Pod {
+    /// Whether this uid is the pod's, or that of the static pod which it mirrors.
+    pub fn is(&self, uid: &str) -> bool {
+        self.uid == uid || self.mirrors.iter().any(|hash| hash == uid)
+    }
+}
+
 /// An address that a pod names as its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedAddress {

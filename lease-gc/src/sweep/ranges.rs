@@ -6,9 +6,9 @@ use store::address::Address;
 use store::collect::Listed;
 use store::inspect::RangeUsage;
 use store::names::Space;
-use store::range::Range;
 use store::record::{Holder, RangeRecord};
 
+use crate::evidence::adoption;
 use crate::report::{Count, RangeReport};
 
 /// Every configured range, by its space.
@@ -38,12 +38,12 @@ impl Ranges {
         }
     }
 
-    /// All of them with their space.
-    pub(super) fn configured(&self) -> impl Iterator<Item = (&Space, &Range)> {
-        self.all().filter_map(|configured| {
-            let range = configured.usage.range.as_ref()?;
-            Some((&configured.usage.space, range))
-        })
+    /// In which space an address lies.
+    pub(super) fn places(&self) -> adoption::Ranges {
+        adoption::Ranges::new(self.all().filter_map(|configured| {
+            let RangeUsage { space, range, .. } = &configured.usage;
+            Some((space.clone(), range.clone()?))
+        }))
     }
 
     /// Those in which nobody holds anything.
