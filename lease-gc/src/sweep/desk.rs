@@ -134,12 +134,12 @@ impl<'a> Desk<'a> {
     fn look_for_rivals(&mut self, owner: &Owner) {
         let own = self.living.pod_of_uid(&owner.record.pod.uid);
         for held in &owner.record.addresses {
-            let rival = self.naming(held).find(|naming| match own {
-                Some(own) => naming.pod != own,
-                None => {
-                    let record = &owner.record.pod;
-                    (naming.pod.namespace, naming.pod.name) != (&record.namespace, &record.name)
-                }
+            let record = &owner.record.pod;
+            let rival = self.naming(held).find(|naming| {
+                own.map_or(
+                    (naming.pod.namespace, naming.pod.name) != (&record.namespace, &record.name),
+                    |own| naming.pod != own,
+                )
             });
             if let Some(rival) = rival.map(|naming| naming.pod) {
                 self.conflict(&owner.judged.key, held.address, rival);
