@@ -1,6 +1,7 @@
 //! One look at the records of a node and network.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::SystemTime;
 
 use store::inspect::Owner;
 use store::record::{Kind, OwnerRecord};
@@ -95,9 +96,9 @@ impl<'a> Case<'a> {
         let record = &owner.record;
         let node_name = owner.attachment.node.as_str();
         let pod = if record.pod.uid.is_empty() {
-            named(record).then(|| living.pod_named(&record.pod.namespace, &record.pod.name))
+            living.pod_named(&record.pod.namespace, &record.pod.name)
         } else {
-            Some(living.pod_of_uid(&record.pod.uid))
+            living.pod_of_uid(&record.pod.uid)
         };
         let mut naming = record
             .addresses
@@ -107,7 +108,7 @@ impl<'a> Case<'a> {
             record,
             node_name,
             node: living.node(node_name).filter(|_| !node_name.is_empty()),
-            pod: pod.flatten(),
+            pod,
             naming: naming.next(),
         }
     }
@@ -153,8 +154,15 @@ impl<'a> Case<'a> {
         both_known_and_differ(&node.machine_id, &self.record.boot.machine)
     }
 
+    /// Whether the node has booted since the record was made. It may be the other way round: the
+    /// record of a container that was started after a boot which the node has not reported yet. Both
+    /// times are by the clock of that node.
     fn rebooted(&self, node: &Node) -> bool {
-        self.other_boot(node) && !self.other_machine(node)
+        let reported_since = match (node.reported, self.record.created_at()) {
+            (Some(reported), Some(created)) => SystemTime::from(reported) > created,
+            _ => true,
+        };
+        self.other_boot(node) && !self.other_machine(node) && reported_since
     }
 
     /// The pod is not listed and its node is Ready.

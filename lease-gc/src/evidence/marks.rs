@@ -9,7 +9,7 @@ use store::names::Space;
 use super::Policy;
 use super::finding::{Conflict, Evidence, KeepReason};
 use super::sightings::{Sighting, Sightings};
-use crate::pods::Living;
+use crate::pods::{LeaseState, Living};
 
 mod suspicion;
 
@@ -30,8 +30,6 @@ pub struct Marks {
     missing: Sightings,
 }
 
-pub use crate::pods::LeaseState as KubeletLease;
-
 /// What one sweep knows, and when it looks.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
@@ -42,7 +40,7 @@ pub struct Reading<'a> {
     /// When the pods were read, where they come from a file and not from the API.
     pub as_of: Option<SystemTime>,
     /// The kubelet leases of nodes that went, by the nodes' names. One that is missing is unknown.
-    pub leases: &'a HashMap<String, KubeletLease>,
+    pub leases: &'a HashMap<String, LeaseState>,
     /// When the watch saw pods go, by uid, on the monotonic clock.
     pub deleted: &'a HashMap<String, Duration>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use store::address::{Address, Family};
+use store::address::Address;
 use store::names::Space;
 use store::range::Range;
 
@@ -23,14 +23,6 @@ enum Whose {
     Several,
 }
 
-/// What happens to a range at an address. Where one range ends another one may begin, so ends go
-/// first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum End {
-    Ended(usize),
-    Begins(usize),
-}
-
 /// Where an address lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place<'a> {
@@ -49,21 +41,26 @@ impl Ranges {
         let mut ends = Vec::new();
         for (index, (_, range)) in ranges.iter().enumerate() {
             for piece in range.pieces() {
-                ends.push((piece.first(), End::Begins(index)));
-                ends.extend(successor(piece.last()).map(|end| (end, End::Ended(index))));
+                ends.push((piece.first(), index, true));
+                // No range has the last IPv4 address, and nothing follows the last IPv6 address.
+                ends.extend(piece.last().checked_add(1).map(|end| (end, index, false)));
             }
         }
         ends.sort_unstable();
         let mut open = BTreeSet::new();
         let mut changes = Vec::new();
-        for here in ends.chunk_by(|(one, _), (other, _)| one == other) {
-            for (_, end) in here {
-                match end {
-                    End::Ended(index) => open.remove(index),
-                    End::Begins(index) => open.insert(*index),
-                };
+        for here in ends.chunk_by(|(one, ..), (other, ..)| one == other) {
+            for (_, index, begins) in here {
+                if *begins {
+                    open.insert(*index);
+                } else {
+                    open.remove(index);
+                }
             }
-            changes.extend(here.first().map(|(from, _)| (*from, whose(&ranges, &open))));
+            changes.extend(
+                here.first()
+                    .map(|(from, ..)| (*from, whose(&ranges, &open))),
+            );
         }
         Self { ranges, changes }
     }
@@ -81,14 +78,6 @@ impl Ranges {
                 .map_or(Place::Nowhere, |(space, range)| Place::In(space, range)),
         }
     }
-}
-
-/// The next address in the order of all addresses, in which IPv6 follows IPv4.
-fn successor(address: Address) -> Option<Address> {
-    address.checked_add(1).or(match address.family() {
-        Family::V4 => Address::from_bits(Family::V6, 0),
-        Family::V6 => None,
-    })
 }
 
 /// Whose an address is that lies in the `open` ranges.

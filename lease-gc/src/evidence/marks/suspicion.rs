@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use store::inspect::Owner;
 
-use super::{KubeletLease, Reading, Sweep, Verdict};
+use super::{Reading, Sweep, Verdict};
 use crate::evidence::finding::{Evidence, Finding, KeepReason};
-use crate::pods::{Node, Readiness};
+use crate::pods::{LeaseState, Node, Readiness};
 
 /// How many sweeps must see a suspicion before it can be confirmed.
 const SWEEPS: u32 = 2;
@@ -31,7 +31,7 @@ enum Condition<'a> {
     /// The node's boot and since when it is Ready: unchanged, it was Ready all the time.
     Steady(Steady<'a>),
     /// What the kubelet's lease says: unchanged, it was silent.
-    Silent(&'a KubeletLease),
+    Silent(&'a LeaseState),
 }
 
 /// A node that is Ready in one boot since some time.
@@ -72,7 +72,7 @@ impl Sweep<'_> {
                 (Condition::Steady(Steady::of(found?)?), self.policy.grace)
             }
             Evidence::NodeGone => match leases.get(node) {
-                None | Some(KubeletLease::Unknown) => return Err(KeepReason::LeaseUnknown),
+                None | Some(LeaseState::Unknown) => return Err(KeepReason::LeaseUnknown),
                 Some(lease) => (Condition::Silent(lease), self.policy.node_gone_grace),
             },
         };
@@ -90,9 +90,10 @@ impl Sweep<'_> {
             condition,
         };
         let (sweep, now) = self.moment();
-        let seen = self.marks.suspicions.see(&suspicion, sweep, now);
-        let since = went.map_or(seen.first, |went| went.min(seen.first));
-        let remaining = wait.saturating_sub(now.saturating_sub(since));
+        // What the watch saw counts from the first sweep on that takes note of it.
+        let since = went.map_or(now, |went| went.min(now));
+        let seen = self.marks.suspicions.see(&suspicion, sweep, since);
+        let remaining = wait.saturating_sub(now.saturating_sub(seen.first));
         if seen.sweeps >= SWEEPS && remaining.is_zero() {
             return Ok(Verdict::Confirmed(evidence));
         }

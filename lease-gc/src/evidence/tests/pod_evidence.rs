@@ -228,6 +228,12 @@ fn superseded_only_where_its_node_is_ready_in_that_boot_and_no_pod_names_the_add
             Suspect(Rebooted),
         ),
         (
+            "neither the node nor the records tell a boot",
+            world([ready("a").boot("")], [pod("u1")]),
+            vec![record().boot(""), newer().boot("")],
+            Alive,
+        ),
+        (
             "the node does not tell its boot",
             world([ready("a").boot("")], [pod("u1")]),
             vec![record(), newer()],

@@ -129,9 +129,7 @@ impl Case {
         let wanted = &owner.record.pod;
         self.pods.iter().filter(|pod| {
             if wanted.uid.is_empty() {
-                !wanted.namespace.is_empty()
-                    && !wanted.name.is_empty()
-                    && (&pod.namespace, &pod.name) == (&wanted.namespace, &wanted.name)
+                (&pod.namespace, &pod.name) == (&wanted.namespace, &wanted.name)
             } else {
                 pod.uid == wanted.uid || pod.mirrors.contains(&wanted.uid)
             }

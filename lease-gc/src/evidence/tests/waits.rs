@@ -10,7 +10,8 @@ use super::build::{
 use super::world::{World, world};
 use crate::evidence::Evidence::Superseded;
 use crate::evidence::Evidence::{self, NameGone, NodeGone, OutOfService, PodGone, Rebooted};
-use crate::evidence::{KeepReason, KubeletLease, Marks, Policy, Verdict};
+use crate::evidence::{KeepReason, Marks, Policy, Verdict};
+use crate::pods::LeaseState;
 
 use Verdict::Confirmed;
 
@@ -30,8 +31,8 @@ impl Collector {
     /// One sweep `minute` minutes after the start; what becomes of the first record.
     fn sweeps_at(&mut self, minute: u64, world: &World, group: &[Owner]) -> Verdict {
         let now = Duration::from_mins(minute);
-        let mut verdicts = world.sweep(&mut self.marks, &self.policy, now, group);
-        verdicts.remove(0)
+        let verdicts = world.sweep(&mut self.marks, &self.policy, now, group);
+        verdicts.into_iter().next().unwrap()
     }
 }
 
@@ -50,8 +51,8 @@ fn impatient() -> Policy {
     }
 }
 
-fn renewed(time: &str) -> KubeletLease {
-    KubeletLease::Renewed(time.into())
+fn renewed(time: &str) -> LeaseState {
+    LeaseState::Renewed(time.into())
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn no_grace_still_asks_for_a_second_sweep() {
         (NameGone, world([ready("a")], []), record().uid("")),
         (
             NodeGone,
-            world([], []).seen("a").lease("a", KubeletLease::Absent),
+            world([], []).seen("a").lease("a", LeaseState::Absent),
             record(),
         ),
         (Rebooted, world([ready("a").boot("boot-2")], []), record()),
@@ -122,7 +123,7 @@ fn out_of_service_is_confirmed_at_once() {
 
 #[test]
 fn a_gone_node_waits_until_its_kubelet_was_silent_for_an_hour() {
-    for lease in [renewed("11:00"), KubeletLease::Absent] {
+    for lease in [renewed("11:00"), LeaseState::Absent] {
         let (mut collector, group) = (Collector::default(), [record()]);
         let gone = world([], []).seen("a").lease("a", lease);
         assert_eq!(collector.sweeps_at(0, &gone, &group), waiting(NodeGone, 60));
@@ -145,7 +146,7 @@ fn a_kubelet_that_renews_its_lease_is_not_silent() {
 
 #[test]
 fn a_lease_that_cannot_be_read_keeps() {
-    let unknown = world([], []).seen("a").lease("a", KubeletLease::Unknown);
+    let unknown = world([], []).seen("a").lease("a", LeaseState::Unknown);
     for gone in [unknown, world([], []).seen("a")] {
         let verdict = Collector::with(impatient()).sweeps_at(0, &gone, &[record()]);
         assert_eq!(verdict, Verdict::Keep(KeepReason::LeaseUnknown));
@@ -276,14 +277,32 @@ fn a_deletion_counts_from_when_its_node_was_steady() {
 }
 
 #[test]
-fn a_deletion_that_the_watch_saw_proves_nothing_else() {
-    let (mut collector, group) = (Collector::default(), [record().uid("")]);
+fn a_deletion_that_the_watch_saw_late_prolongs_nothing() {
+    let (mut collector, group) = (Collector::default(), [record()]);
     let mut gone = world([ready("a")], []);
-    gone.deleted.insert(String::new(), Duration::ZERO);
     collector.sweeps_at(0, &gone, &group);
-    let mut gone = world([ready("a")], [pod("u1")]);
-    gone.deleted.insert("u1".into(), Duration::ZERO);
-    assert_eq!(collector.sweeps_at(60, &gone, &[record()]), Verdict::Alive);
+    gone.deleted.insert("u1".into(), Duration::from_mins(14));
+    assert_eq!(collector.sweeps_at(15, &gone, &group), Confirmed(PodGone));
+}
+
+#[test]
+fn a_deletion_that_the_watch_saw_proves_nothing_else() {
+    let newer = record().container("c2").started(2000).holds("10.0.0.6");
+    let gone = |uid: &str| {
+        let mut gone = world([ready("a")], []);
+        gone.deleted.insert(uid.into(), Duration::ZERO);
+        gone
+    };
+    let cases = [
+        (NameGone, gone(""), vec![record().uid("")]),
+        (Superseded, gone("u1"), vec![record(), newer]),
+    ];
+    for (evidence, gone, group) in cases {
+        let mut collector = Collector::default();
+        collector.sweeps_at(0, &world([ready("a")], [pod("u1")]), &[record()]);
+        let verdict = collector.sweeps_at(60, &gone, &group);
+        assert_eq!(verdict, waiting(evidence, 15));
+    }
 }
 
 #[test]

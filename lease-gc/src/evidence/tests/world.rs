@@ -5,15 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use store::inspect::Owner;
 
-use crate::evidence::{Finding, KeepReason, KubeletLease, Marks, Policy, Reading, Verdict, judge};
-use crate::pods::{Living, Node, Pod};
+use crate::evidence::{Finding, KeepReason, Marks, Policy, Reading, Verdict, judge};
+use crate::pods::{LeaseState, Living, Node, Pod};
 
 /// What the collector knows in one sweep.
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) living: Living,
     pub(super) nodes_seen: BTreeSet<String>,
-    pub(super) leases: HashMap<String, KubeletLease>,
+    pub(super) leases: HashMap<String, LeaseState>,
     pub(super) deleted: HashMap<String, Duration>,
     pub(super) as_of: Option<SystemTime>,
 }
@@ -44,7 +44,7 @@ impl World {
         self
     }
 
-    pub(super) fn lease(mut self, node: &str, lease: KubeletLease) -> Self {
+    pub(super) fn lease(mut self, node: &str, lease: LeaseState) -> Self {
         self.leases.insert(node.into(), lease);
         self
     }

@@ -6,8 +6,8 @@ use std::io::Read;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, from_value};
 
 use crate::pods::listed::{Identified, ListedLease, ListedNode, ListedPod};
 use crate::pods::{LeaseState, Living};
@@ -136,90 +136,35 @@ impl<'de> Visitor<'de> for Objects<'_> {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut objects: S) -> Result<(), S::Error> {
-        let kind = self.kind;
-        while objects
-            .next_element_seed(Object {
-                items: &mut *self.items,
-                kind,
-            })?
-            .is_some()
-        {}
+        // Whole, and not field by field: its kind may stand behind everything else.
+        while let Some(object) = objects.next_element::<Value>()? {
+            let added = self.items.add(self.kind, object);
+            added.map_err(S::Error::custom)?;
+        }
         Ok(())
     }
 }
 
-/// One object.
-struct Object<'a> {
-    items: &'a mut Items,
-    /// The list's kind.
-    kind: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum ObjectField {
-    ApiVersion,
-    Kind,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> DeserializeSeed<'de> for Object<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Object<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        match self.kind {
-            Some("PodList") => return self.items.add("v1", "Pod", map),
-            Some("NodeList") => return self.items.add("v1", "Node", map),
-            _ => {}
-        }
-        let (mut version, mut kind) = (None::<String>, None::<String>);
-        loop {
-            match map.next_key()? {
-                Some(ObjectField::ApiVersion) => version = Some(map.next_value()?),
-                Some(ObjectField::Kind) => kind = Some(map.next_value()?),
-                Some(ObjectField::Other) | None => {
-                    return Err(M::Error::custom(
-                        "an object has to begin with its apiVersion and its kind",
-                    ));
-                }
-            }
-            if let (Some(version), Some(kind)) = (&version, &kind) {
-                return self.items.add(version, kind, map);
-            }
-        }
-    }
-}
-
 impl Items {
-    /// Adds an object of this kind, of which `map` has what follows.
-    fn add<'de, M: MapAccess<'de>>(
-        &mut self,
-        version: &str,
-        kind: &str,
-        map: M,
-    ) -> Result<(), M::Error> {
-        let object = MapAccessDeserializer::new(map);
-        match (version, kind) {
-            ("v1", "Pod") => self.add_pod(ListedPod::deserialize(object)?),
-            ("v1", "Node") => self.add_node(ListedNode::deserialize(object)?),
-            ("v1", "Namespace") => self.add_namespace(Identified::deserialize(object)?),
-            ("coordination.k8s.io/v1", "Lease") => {
-                self.add_lease(ListedLease::deserialize(object)?);
+    /// Adds an object of a list of this kind.
+    fn add(&mut self, list: Option<&str>, object: Value) -> Result<(), serde_json::Error> {
+        let text = |field: &str| object.get(field).and_then(Value::as_str);
+        let kind = match (text("kind"), list) {
+            (Some(kind), _) => kind,
+            (None, Some("PodList")) => "Pod",
+            (None, Some("NodeList")) => "Node",
+            (None, _) => return Err(serde_json::Error::missing_field("kind")),
+        };
+        // Other groups have kinds of these names too, such as the Pod of metrics.k8s.io.
+        let group = text("apiVersion").and_then(|version| version.split_once('/'));
+        match (kind, group) {
+            ("Pod", None) => self.add_pod(from_value(object)?),
+            ("Node", None) => self.add_node(from_value(object)?),
+            ("Namespace", None) => self.add_namespace(from_value(object)?),
+            ("Lease", None | Some(("coordination.k8s.io", _))) => {
+                self.add_lease(from_value(object)?);
             }
-            _ => drop(IgnoredAny::deserialize(object)?),
+            _ => {}
         }
         Ok(())
     }
@@ -230,7 +175,7 @@ impl Items {
     }
 
     fn add_node(&mut self, listed: ListedNode) {
-        self.sign_of_life = self.sign_of_life.max(listed.heartbeat);
+        self.sign_of_life = self.sign_of_life.max(listed.node.reported);
         self.living.add_node(listed.node);
     }
 

@@ -155,8 +155,8 @@ async fn a_file_that_is_no_whole_list_is_an_error_that_says_where() {
         ),
         (r#"{"apiVersion":"v1","kind":"List"}"#.to_owned(), "`items`"),
         (r#"{"apiVersion":"v1","items":[]}"#.to_owned(), "`kind`"),
-        (list(&[pod("a", "p", "u")]), "its apiVersion and its kind"),
-        (list(&["{}".to_owned()]), "its apiVersion and its kind"),
+        (list(&[pod("a", "p", "u")]), "missing field `kind` at line"),
+        (list(&["{}".to_owned()]), "missing field `kind` at line"),
         (page("PodList", &[], "second"), "only the first page"),
         (
             whole.replace(r#""uid":"u2""#, r#""uid":"""#),
