@@ -96,7 +96,7 @@ impl<E: Coordination, C: Clock> Store<E, C> {
     ///
     /// # Errors
     /// [`EtcdError`]; the wish is then forgotten at its time.
-    pub async fn withdraw_request(&self, wish: Wish, deadline: Deadline) -> Result<(), EtcdError> {
+    pub async fn withdraw_request(&self, wish: &Wish, deadline: Deadline) -> Result<(), EtcdError> {
         // An answer does not hang on the lease.
         let revoke = async || self.etcd.revoke(wish.lease).await;
         persist(&self.clock, deadline, revoke).await

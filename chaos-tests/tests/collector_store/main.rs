@@ -12,6 +12,7 @@ mod election;
 mod faults;
 mod fence;
 mod lost_answers;
+mod request;
 mod sample;
 mod scan;
 mod watch;
