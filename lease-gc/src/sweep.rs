@@ -105,18 +105,7 @@ impl Collector {
             report.error = Some(crate::chain::chain(reason));
         }
         report.duration = self.store.clock().monotonic().saturating_sub(began);
-        tracing::info!(
-            result = report.result.name(),
-            error = report.error,
-            seconds = report.duration.as_secs_f64(),
-            records = report.records,
-            candidates = report.candidates.total(),
-            released = report.released.total(),
-            adopted = report.adopted,
-            rests_ended = report.rests_ended,
-            conflicts = report.conflicts.total(),
-            "a sweep ended"
-        );
+        log_end(&report);
         (report, failed)
     }
 
@@ -248,6 +237,33 @@ impl Collector {
         }
         Ok(())
     }
+}
+
+fn log_end(report: &SweepReport) {
+    let (result, seconds) = (report.result.name(), report.duration.as_secs_f64());
+    if let Some(error) = &report.error {
+        let released = report.released.total();
+        tracing::warn!(
+            result,
+            error,
+            seconds,
+            released,
+            "a sweep was not completed"
+        );
+        return;
+    }
+    tracing::info!(
+        result,
+        seconds,
+        records = report.records,
+        candidates = report.candidates.total(),
+        released = report.released.total(),
+        adopted = report.adopted,
+        rests_ended = report.rests_ended,
+        conflicts = report.conflicts.total(),
+        damaged = report.damaged.total(),
+        "a sweep ended"
+    );
 }
 
 /// What the leases of kubelets say whose Node objects went.

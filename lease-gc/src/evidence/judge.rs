@@ -1,6 +1,7 @@
 //! One look at the records of a node and network.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::SystemTime;
 
 use store::inspect::Owner;
 use store::record::{Kind, OwnerRecord};
@@ -153,8 +154,15 @@ impl<'a> Case<'a> {
         both_known_and_differ(&node.machine_id, &self.record.boot.machine)
     }
 
+    /// Whether the node has booted since the record was made. It may be the other way round: the
+    /// record of a container that was started after a boot which the node has not reported yet. Both
+    /// times are by the clock of that node.
     fn rebooted(&self, node: &Node) -> bool {
-        self.other_boot(node) && !self.other_machine(node)
+        let reported_since = match (node.reported, self.record.created_at()) {
+            (Some(reported), Some(created)) => SystemTime::from(reported) > created,
+            _ => true,
+        };
+        self.other_boot(node) && !self.other_machine(node) && reported_since
     }
 
     /// The pod is not listed and its node is Ready.

@@ -18,7 +18,7 @@ use crate::report::{Conflict, OpenBreaker, Release, SweepReport};
 #[derive(Debug)]
 pub(super) struct Judged {
     dead: Vec<(Owner, Evidence)>,
-    dead_limit: usize,
+    limit: usize,
     /// Addresses that have rested long enough.
     pub(super) rested: Vec<Listed>,
     /// Ranges that nobody has used for long.
@@ -37,10 +37,10 @@ pub(super) struct Judged {
 pub(super) struct TooMany;
 
 impl Judged {
-    pub(super) fn new(dead_limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self {
             dead: Vec::new(),
-            dead_limit,
+            limit,
             rested: Vec::new(),
             unused: Vec::new(),
             missing: Vec::new(),
@@ -52,11 +52,16 @@ impl Judged {
 
     /// Adds a record that is proven dead, unless there are enough for one sweep.
     pub(super) fn dead(&mut self, owner: Owner, evidence: Evidence) -> Result<(), TooMany> {
-        if self.dead.len() >= self.dead_limit {
+        if self.dead.len() >= self.limit {
             return Err(TooMany);
         }
         self.dead.push((owner, evidence));
         Ok(())
+    }
+
+    /// How many records one sweep may release, and adopt.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Takes the records that are to be released.

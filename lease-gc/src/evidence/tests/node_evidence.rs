@@ -19,6 +19,18 @@ fn rebooted_when_its_ready_node_runs_in_another_boot() {
             kept(KeepReason::NodeNotReady),
         ),
         (
+            "last reported before the record was made: the record may be of a newer boot",
+            world([booted().reported_at(Some(at("10:00:00")))], [pod("u1")]),
+            record(),
+            Alive,
+        ),
+        (
+            "does not say when it last reported",
+            world([booted().reported_at(None)], [pod("u1")]),
+            record(),
+            Suspect(Rebooted),
+        ),
+        (
             "machine not known to the node",
             world([booted().machine("")], []),
             record(),
