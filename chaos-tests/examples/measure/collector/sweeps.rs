@@ -17,11 +17,11 @@ use crate::table::Table;
 use crate::usage::Usage;
 
 /// How many pods, and as many allocations.
-const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
+const SIZES: [usize; 1] = [1_000];
 /// How many sweeps are counted; the first of a process, which finds all memory new, is not.
 const SWEEPS: usize = 5;
 /// How long it is watched doing nothing.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What was measured at one size.
 struct Measured {
