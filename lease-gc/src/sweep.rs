@@ -34,6 +34,7 @@ use self::desk::Desk;
 use self::judged::Judged;
 use self::ranges::Ranges;
 pub use self::withheld::Withheld;
+use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
 use crate::evidence::{self, Breaker, Marks};
 use crate::pods::{LeaseState, Reading, Source, SourceError};
@@ -102,7 +103,7 @@ impl Collector {
         let mut report = SweepReport::new(Timestamp::now());
         let failed = self.sweep_into(memory, mode, &mut report).await.err();
         if let Some(reason) = &failed {
-            report.error = Some(crate::chain::chain(reason));
+            report.error = Some(chain(reason));
         }
         report.duration = self.store.clock().monotonic().saturating_sub(began);
         log_end(&report);
@@ -164,7 +165,7 @@ impl Collector {
         let living = &*reading.living;
         let nodes = living.nodes().map(|node| node.name.clone());
         memory.nodes_seen.extend(nodes);
-        let leases = leases_of_gone_nodes(source, &memory.nodes_seen, reading).await?;
+        let leases = leases_of_gone_nodes(source, &memory.nodes_seen, reading).await;
         let deleted = self.deletions.before(now);
         let ranges = self.read_ranges(survey, report).await?;
 
@@ -266,17 +267,27 @@ fn log_end(report: &SweepReport) {
     );
 }
 
-/// What the leases of kubelets say whose Node objects went.
+/// What the leases of kubelets say whose Node objects went. One that cannot be read keeps the
+/// records of its node, and only those.
 async fn leases_of_gone_nodes(
     source: &Source,
     nodes_seen: &BTreeSet<String>,
     reading: &Reading,
-) -> Result<HashMap<String, LeaseState>, SourceError> {
+) -> HashMap<String, LeaseState> {
     let mut leases = HashMap::new();
     for node in nodes_seen {
         if reading.living.node(node).is_none() {
-            leases.insert(node.clone(), source.kubelet_lease(node).await?);
+            let lease = source.kubelet_lease(node).await.unwrap_or_else(|error| {
+                let error = chain(&error);
+                tracing::warn!(
+                    node,
+                    error,
+                    "the lease of a node that is gone cannot be read"
+                );
+                LeaseState::Unknown
+            });
+            leases.insert(node.clone(), lease);
         }
     }
-    Ok(leases)
+    leases
 }

@@ -42,15 +42,10 @@ impl Collector {
     ) -> Result<(), VoidReason> {
         self.release(judged.take_dead(), fence, source, report)
             .await?;
-        self.adopt_all(judged.missing, fence, report).await?;
         report.rests_ended = self.delete(&judged.rested, fence, "rests ended").await?;
-        self.delete(
-            &judged.unused,
-            fence,
-            "ranges that nobody uses were forgotten",
-        )
-        .await?;
-        Ok(())
+        let forgotten = "ranges that nobody uses were forgotten";
+        self.delete(&judged.unused, fence, forgotten).await?;
+        self.adopt_all(judged.missing, fence, report).await
     }
 
     async fn release(
