@@ -34,7 +34,9 @@ fn healthy(line: &str) -> Reply {
 #[tokio::test]
 async fn nodes_are_read_before_pods_and_pods_to_the_last_page() {
     let api = Api::start(healthy);
-    let reading = connected(&api).await.read().await.unwrap();
+    let source = crate::pods::Source::Kubernetes(connected(&api).await);
+    let reading = tokio::spawn(async move { source.read().await });
+    let reading = reading.await.unwrap().unwrap();
     assert_eq!(api.lines(), [FIRST_NODES, FIRST, SECOND, THIRD]);
     assert_eq!(reading.living.nodes().len(), 1);
     assert_eq!(reading.living.pod_count(), 3);
@@ -282,6 +284,29 @@ async fn a_server_that_is_not_there_cannot_be_reached() {
     let error = connection.await.unwrap().read().await.unwrap_err();
     assert!(matches!(error, SourceError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_number_of_pods_that_cannot_be_is_not_believed() {
+    for count in [i64::MAX, -1] {
+        let claim = format!(r#""remainingItemCount":{count},"continue""#);
+        let api = Api::start(move |line| match healthy(line) {
+            Reply::Whole(code, body) => Reply::Whole(code, body.replace(r#""continue""#, &claim)),
+            other => other,
+        });
+        let reading = connected(&api).await.read().await;
+        assert_eq!(reading.unwrap().living.pod_count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn outside_of_a_cluster_a_kubeconfig_is_asked_for() {
+    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        println!("skipped: this is a pod of a cluster");
+        return;
+    }
+    let error = Kubernetes::connect(None, observer()).await.unwrap_err();
+    assert!(error.to_string().contains("name a kubeconfig"), "{error}");
 }
 
 #[tokio::test]
