@@ -78,6 +78,7 @@ pub struct Events {
 pub struct Publisher {
     queue: mpsc::Receiver<(Event, Timestamp)>,
     lost: Arc<AtomicU64>,
+    limit: Duration,
 }
 
 /// A queue of 1024 events, and what empties it.
@@ -91,6 +92,7 @@ pub fn queue() -> (Events, Publisher) {
     let publisher = Publisher {
         queue: receiver,
         lost,
+        limit: LIMIT,
     };
     (events, publisher)
 }
@@ -117,7 +119,7 @@ impl Publisher {
     pub async fn run(mut self, kubeconfig: Option<PathBuf>, observer: Observer, instance: String) {
         while let Some(first) = self.queue.recv().await {
             let api = Kubernetes::connect(kubeconfig.as_deref(), Arc::clone(&observer)).await;
-            let api = api.map(|api| api.within(LIMIT));
+            let api = api.map(|api| api.within(self.limit));
             let mut next = Some(first);
             let mut failed = None;
             while let Some((event, at)) = next {

@@ -96,7 +96,7 @@ impl Kubernetes {
         self.client.clone()
     }
 
-    /// Reads all nodes, then all pods: a pod that is listed is bound to a node that was there.
+    /// Reads all nodes, then all pods: the order that the rules of evidence demand.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         let mut living = Living::default();
         let mut unreadable_annotations = 0;
