@@ -160,7 +160,8 @@ fn page(kind: &str, first: u32, all: u32, object: fn(u32) -> String) -> String {
     };
     let objects: Vec<String> = (first..end).map(object).collect();
     format!(
-        r#"{{"kind":"{kind}","apiVersion":"v1","metadata":{{"resourceVersion":"1","continue":"{more}"}},"items":[{}]}}"#,
+        r#"{{"kind":"{kind}","apiVersion":"v1","metadata":{{"resourceVersion":"1","continue":"{more}","remainingItemCount":{}}},"items":[{}]}}"#,
+        all - end,
         objects.join(",")
     )
 }

@@ -12,10 +12,13 @@ use super::{Node, Pod};
 mod tests;
 mod texts;
 
+/// About how long name and uid of a pod are, in bytes.
+const TEXT_OF_A_POD: usize = 36 + 44;
+
 /// A complete reading of the cluster's nodes and pods.
 ///
-/// Made for tens of thousands of pods, of which each takes less than 200 bytes. What is asked for is
-/// found by binary search.
+/// Made for tens of thousands of pods, of which each takes about 200 bytes. What is asked for is found
+/// by binary search.
 #[derive(Debug, Default)]
 pub struct Living {
     nodes: HashMap<String, Node>,
@@ -83,6 +86,15 @@ pub struct Naming<'a> {
 }
 
 impl Living {
+    /// Makes room for so many more pods, so that nothing has to be moved when they are added.
+    pub fn reserve(&mut self, pods: usize) {
+        self.texts.reserve(pods.saturating_mul(TEXT_OF_A_POD));
+        self.pods.reserve(pods);
+        self.by_name.reserve(pods);
+        self.by_uid.reserve(pods);
+        self.named.reserve(pods.saturating_mul(2));
+    }
+
     /// Adds one node. Of two with the same name the later counts.
     pub fn add_node(&mut self, node: Node) {
         self.nodes.insert(node.name.clone(), node);
@@ -118,23 +130,24 @@ impl Living {
 
     /// Sorts what was added; to be called once, after the last pod and before the first question.
     pub fn complete(&mut self) {
+        // Sorting in place takes no memory; equals stay in the order in which they were added.
         let mut by_name = std::mem::take(&mut self.by_name);
-        by_name.sort_by_key(|place| self.pod(*place).map(full_name));
+        by_name.sort_unstable_by_key(|place| (self.pod(*place).map(full_name), *place));
         by_name.shrink_to_fit();
         self.by_name = by_name;
 
         let mut by_uid = std::mem::take(&mut self.by_uid);
-        by_uid.sort_by_key(|place| self.uid(*place));
+        by_uid.sort_unstable_by_key(|place| (self.uid(*place), *place));
         by_uid.dedup_by_key(|place| self.uid(*place));
         by_uid.shrink_to_fit();
         self.by_uid = by_uid;
 
         let mut mirrors = std::mem::take(&mut self.mirrors);
-        mirrors.sort_by_key(|(hash, _)| self.texts.get(*hash));
+        mirrors.sort_unstable_by_key(|(hash, place)| (self.texts.get(*hash), *place));
         self.mirrors = mirrors;
 
         let mut named = std::mem::take(&mut self.named);
-        named.sort_by_key(|row| self.identity(row));
+        named.sort_unstable_by_key(|row| self.identity(row));
         // A pod that was listed twice names its addresses once.
         named.dedup_by_key(|row| self.identity(row));
         named.shrink_to_fit();

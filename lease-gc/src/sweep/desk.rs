@@ -1,6 +1,6 @@
 //! Where everything that a sweep reads comes together and is judged. No input or output.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::mem::take;
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use super::ranges::Ranges;
 use super::withheld::Withheld;
 use crate::events::About;
 use crate::evidence::adoption::{self, Place};
-use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict};
+use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict, Witness};
 use crate::pods::{Living, LivingPod, Naming};
 use crate::report::{Conflict, SweepReport};
 
 /// One sweep's judgement in the making.
 pub(super) struct Desk<'a> {
     living: &'a Living,
-    nodes_seen: &'a BTreeSet<String>,
+    witness: &'a Witness,
     sweep: Sweep<'a>,
     breaker: &'a mut Breaker,
     ranges: Ranges,
@@ -42,7 +42,7 @@ impl<'a> Desk<'a> {
     /// when everything dies at once.
     pub(super) fn new(
         living: &'a Living,
-        nodes_seen: &'a BTreeSet<String>,
+        witness: &'a Witness,
         sweep: Sweep<'a>,
         breaker: &'a mut Breaker,
         ranges: Ranges,
@@ -52,7 +52,7 @@ impl<'a> Desk<'a> {
         breaker.begin();
         Self {
             living,
-            nodes_seen,
+            witness,
             sweep,
             breaker,
             places: ranges.places(),
@@ -91,7 +91,7 @@ impl<'a> Desk<'a> {
             let node = owner.attachment.node.clone();
             self.judged.nodes.insert(node);
         }
-        let findings = evidence::judge(&group, self.living, self.nodes_seen);
+        let findings = evidence::judge(&group, self.living, self.witness);
         for (owner, finding) in group.into_iter().zip(findings) {
             self.decide(owner, finding);
         }

@@ -1,6 +1,6 @@
 //! What a sweep is to do, once everything was read.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub(super) struct Judged {
     /// How much longer the longest suspicion must stand.
     pub(super) longest_wait: Duration,
     /// The nodes that have records.
-    pub(super) nodes: HashSet<String>,
+    pub(super) nodes: BTreeSet<String>,
 }
 
 /// More died than one sweep may release.
@@ -46,7 +46,7 @@ impl Judged {
             missing: Vec::new(),
             conflicts: Vec::new(),
             longest_wait: Duration::ZERO,
-            nodes: HashSet::new(),
+            nodes: BTreeSet::new(),
         }
     }
 

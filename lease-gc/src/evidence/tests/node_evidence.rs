@@ -231,6 +231,25 @@ fn out_of_service_when_an_operator_says_so_of_a_node_that_is_not_ready() {
             kept(KeepReason::TaintUndated),
         ),
         (
+            "not said when, but seen without the taint since it failed",
+            world([tainted("a").tainted_at(None)], []).seen_as(not_ready("a")),
+            record(),
+            Suspect(OutOfService),
+        ),
+        (
+            "not said when, and seen without the taint in an earlier outage only",
+            world([tainted("a").tainted_at(None)], [])
+                .seen_as(not_ready("a").since(Some(at("11:00:00")))),
+            record(),
+            kept(KeepReason::TaintUndated),
+        ),
+        (
+            "not said when, and seen without the taint while it was Ready only",
+            world([tainted("a").tainted_at(None)], []).seen("a"),
+            record(),
+            kept(KeepReason::TaintUndated),
+        ),
+        (
             "not known when it failed",
             world([tainted("a").since(None)], []),
             record(),

@@ -20,6 +20,11 @@ pub(super) struct Span {
 }
 
 impl Texts {
+    /// Makes room for so many more bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.all.reserve(bytes);
+    }
+
     /// Adds a text that no other is likely to be equal to.
     pub(super) fn add(&mut self, text: &str) -> Span {
         let start = place(self.all.len());
@@ -44,6 +49,11 @@ impl Texts {
     pub(super) fn complete(&mut self) {
         self.shared = HashMap::new();
         self.all.shrink_to_fit();
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.all.capacity()
     }
 
     /// The text that stands there.
