@@ -1,9 +1,9 @@
 //! What most tests of the collector begin with: a store, a cluster, and records of pods in both.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ pub struct Scene {
     pub kubernetes: Kubernetes,
     /// The store, and the node `n1`.
     pub lab: Lab,
-    last_address: Cell<u32>,
+    addresses: AtomicU32,
 }
 
 /// What is to become of a record.
@@ -65,7 +65,7 @@ impl Scene {
         let scene = Self {
             kubernetes: Kubernetes::start()?,
             lab: Lab::new()?,
-            last_address: Cell::new(Ipv4Addr::new(10, 50, 0, 0).to_bits()),
+            addresses: AtomicU32::new(Ipv4Addr::new(10, 50, 0, 1).to_bits()),
         };
         scene.kubernetes.put_node(this_machine("n1")?)?;
         scene
@@ -93,9 +93,7 @@ impl Scene {
 
     /// An address that no record has.
     pub fn next_address(&self) -> Ipv4Addr {
-        let next = self.last_address.get() + 1;
-        self.last_address.set(next);
-        Ipv4Addr::from_bits(next)
+        Ipv4Addr::from_bits(self.addresses.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Writes records into the store.
