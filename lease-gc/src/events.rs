@@ -76,6 +76,7 @@ pub struct Events {
 pub struct Publisher {
     queue: mpsc::Receiver<(Event, Timestamp)>,
     lost: Lost,
+    limit: Duration,
 }
 
 /// Told of each event that is not published, because too many wait or the API does not take it.
@@ -91,6 +92,7 @@ pub fn queue(lost: Lost) -> (Events, Publisher) {
     let publisher = Publisher {
         queue: receiver,
         lost,
+        limit: LIMIT,
     };
     (events, publisher)
 }
@@ -112,7 +114,7 @@ impl Publisher {
     pub async fn run(mut self, kubeconfig: Option<PathBuf>, observer: Observer, instance: String) {
         while let Some(first) = self.queue.recv().await {
             let api = Kubernetes::connect(kubeconfig.as_deref(), Arc::clone(&observer)).await;
-            let api = api.map(|api| api.within(LIMIT));
+            let api = api.map(|api| api.within(self.limit));
             let mut next = Some(first);
             let mut failed = None;
             while let Some((event, at)) = next {

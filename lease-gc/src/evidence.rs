@@ -19,6 +19,7 @@ mod marks;
 mod sightings;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub(crate) use label::labels;
 
@@ -28,6 +29,7 @@ pub use breaker::{Breaker, BreakerKind, Tripped};
 pub use finding::{Conflict, Evidence, Finding, KeepReason};
 pub use judge::judge;
 pub use marks::{Marks, Reading, Sweep, Verdict};
+pub use witness::Witness;
 
 /// How patient the collector is, and how much it dares at once.
 #[derive(Clone, Copy, Debug, PartialEq)]

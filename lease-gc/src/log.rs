@@ -16,6 +16,9 @@ use crate::cli::{LogFormat, LogLevel};
 /// they send, tokens included.
 const OURS: [&str; 2] = ["lease_gc", "store"];
 
+/// Logs every request that fails, which our own messages also tell, with what was asked and why.
+const TWICE: &str = "kube_client";
+
 /// Sends all messages of this process to standard error from now on.
 ///
 /// # Errors
@@ -31,7 +34,8 @@ where
     let level = filter(level);
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_targets(OURS.map(|target| (target, level)));
+        .with_targets(OURS.map(|target| (target, level)))
+        .with_target(TWICE, LevelFilter::OFF);
     // A log that cannot be written must not end the process, as a failing eprintln! would.
     let layer = fmt::layer().with_writer(writer).log_internal_errors(false);
     let layer = match format {
@@ -60,7 +64,7 @@ const fn filter(level: LogLevel) -> LevelFilter {
 mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
-    use tracing::{debug, info, warn};
+    use tracing::{debug, error, info, warn};
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -125,7 +129,8 @@ mod tests {
     fn other_crates_never_say_less_than_warnings() {
         let text = logged(LogFormat::Text, LogLevel::Trace, || {
             info!(target: "h2::codec", "authorization: Bearer …");
-            warn!(target: "kube_client", "trouble");
+            warn!(target: "hyper::proto", "trouble");
+            error!(target: "kube_client::client::builder", "failed");
             debug!(target: "store::etcd", "asked");
         });
         assert_eq!(text.lines().count(), 2, "{text}");

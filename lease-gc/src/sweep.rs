@@ -15,7 +15,7 @@ mod pace;
 mod ranges;
 mod withheld;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,9 +34,10 @@ use self::desk::Desk;
 use self::judged::Judged;
 use self::ranges::Ranges;
 pub use self::withheld::Withheld;
+use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
-use crate::evidence::{self, Breaker, Marks};
-use crate::pods::{LeaseState, Reading, Source, SourceError};
+use crate::evidence::{self, Breaker, Marks, Witness};
+use crate::pods::{LeaseState, Living, Reading, Source, SourceError};
 use crate::report::{SweepReport, SweepResult};
 
 /// What one leadership remembers from sweep to sweep. Whoever leads next begins anew.
@@ -44,8 +45,7 @@ use crate::report::{SweepReport, SweepResult};
 pub struct Memory {
     marks: Marks,
     breaker: Breaker,
-    /// The nodes that were listed, and those that went but have records still.
-    nodes_seen: BTreeSet<String>,
+    witness: Witness,
     /// The conflicts of the last sweep: an address and the pod that names it.
     conflicts: HashSet<(Address, String)>,
     /// How much longer what is suspected must stand, at most.
@@ -102,21 +102,10 @@ impl Collector {
         let mut report = SweepReport::new(Timestamp::now());
         let failed = self.sweep_into(memory, mode, &mut report).await.err();
         if let Some(reason) = &failed {
-            report.error = Some(crate::chain::chain(reason));
+            report.error = Some(chain(reason));
         }
         report.duration = self.store.clock().monotonic().saturating_sub(began);
-        tracing::info!(
-            result = report.result.name(),
-            error = report.error,
-            seconds = report.duration.as_secs_f64(),
-            records = report.records,
-            candidates = report.candidates.total(),
-            released = report.released.total(),
-            adopted = report.adopted,
-            rests_ended = report.rests_ended,
-            conflicts = report.conflicts.total(),
-            "a sweep ended"
-        );
+        log_end(&report);
         (report, failed)
     }
 
@@ -132,6 +121,12 @@ impl Collector {
         self.check_cluster(&source, mode, &survey).await?;
         let now = self.store.clock().monotonic();
         let reading = source.read().await?;
+        if reading.unreadable_annotations > 0 {
+            tracing::warn!(
+                pods = reading.unreadable_annotations,
+                "the network status of some pods cannot be read: what it names is not known"
+            );
+        }
         let judged = self
             .judge(memory, &survey, &source, &reading, now, report)
             .await?;
@@ -173,16 +168,15 @@ impl Collector {
         report: &mut SweepReport,
     ) -> Result<Judged, VoidReason> {
         let living = &*reading.living;
-        let nodes = living.nodes().map(|node| node.name.clone());
-        memory.nodes_seen.extend(nodes);
-        let leases = leases_of_gone_nodes(source, &memory.nodes_seen, reading).await?;
+        memory.witness.look(living);
+        let leases = leases_of_gone_nodes(source, &memory.witness, living).await;
         let deleted = self.deletions.before(now);
         let ranges = self.read_ranges(survey, report).await?;
 
         let Memory {
             marks,
             breaker,
-            nodes_seen,
+            witness,
             ..
         } = memory;
         let pods = evidence::Reading {
@@ -194,7 +188,7 @@ impl Collector {
         };
         let sweep = marks.sweep(pods, &self.policy);
         let most = self.most_releases();
-        let mut desk = Desk::new(living, nodes_seen, sweep, breaker, ranges, report, most);
+        let mut desk = Desk::new(living, witness, sweep, breaker, ranges, report, most);
         let (keys, cluster) = (self.store.keys(), &self.candidate.cluster);
         let owners = keys.owners_of_cluster(cluster);
         self.read(owners, survey, |entry| {
@@ -211,9 +205,7 @@ impl Collector {
             desk.look_for_missing(cluster, &self.now());
         }
         let judged = desk.close(&self.policy);
-        memory
-            .nodes_seen
-            .retain(|node| living.node(node).is_some() || judged.nodes.contains(node));
+        memory.witness.forget(living, &judged.nodes);
         memory.longest_wait = judged.longest_wait;
         self.deletions.forget(now);
         Ok(judged)
@@ -250,17 +242,52 @@ impl Collector {
     }
 }
 
-/// What the leases of kubelets say whose Node objects went.
+fn log_end(report: &SweepReport) {
+    let (result, seconds) = (report.result.name(), report.duration.as_secs_f64());
+    if let Some(error) = &report.error {
+        let released = report.released.total();
+        tracing::warn!(
+            result,
+            error,
+            seconds,
+            released,
+            "a sweep was not completed"
+        );
+        return;
+    }
+    tracing::info!(
+        result,
+        seconds,
+        records = report.records,
+        candidates = report.candidates.total(),
+        released = report.released.total(),
+        adopted = report.adopted,
+        rests_ended = report.rests_ended,
+        conflicts = report.conflicts.total(),
+        damaged = report.damaged.total(),
+        "a sweep ended"
+    );
+}
+
+/// What the leases of kubelets say whose Node objects went. One that cannot be read keeps the
+/// records of its node, and only those.
 async fn leases_of_gone_nodes(
     source: &Source,
-    nodes_seen: &BTreeSet<String>,
-    reading: &Reading,
-) -> Result<HashMap<String, LeaseState>, SourceError> {
+    witness: &Witness,
+    living: &Living,
+) -> HashMap<String, LeaseState> {
     let mut leases = HashMap::new();
-    for node in nodes_seen {
-        if reading.living.node(node).is_none() {
-            leases.insert(node.clone(), source.kubelet_lease(node).await?);
-        }
+    for node in witness.gone(living) {
+        let lease = source.kubelet_lease(node).await.unwrap_or_else(|error| {
+            let error = chain(&error);
+            tracing::warn!(
+                node,
+                error,
+                "the lease of a node that is gone cannot be read"
+            );
+            LeaseState::Unknown
+        });
+        leases.insert(node.to_owned(), lease);
     }
-    Ok(leases)
+    leases
 }

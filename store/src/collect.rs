@@ -241,9 +241,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         cluster: &str,
         deadline: Deadline,
     ) -> Result<Option<String>, EtcdError> {
-        let get = Get::key(self.keys.identity(cluster));
-        let (_, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.identity(cluster);
+        let (_, entry) = self.read_key(key, deadline).await?;
         Ok(entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()))
     }
 

@@ -239,8 +239,8 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         let key = self.keys.leader(&candidate.cluster);
         let deadline = Deadline::after(&self.clock, STEP);
         // A lease only where the key is free: a candidate that waits costs etcd nothing.
-        let (header, replies) = self.read([Get::key(&key)], deadline).await?;
-        if let Some(entry) = replies.into_iter().next().and_then(GetReply::into_entry) {
+        let (header, entry) = self.read_key(&key, deadline).await?;
+        if let Some(entry) = entry {
             return Ok(Try::Led(leader_record(&entry.value), header.revision));
         }
         let granted = self.clock.monotonic();
@@ -258,11 +258,10 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         };
         let outcome = self.persist(&txn, deadline).await;
         // Whatever became of it, the key says who leads: a try whose answer was lost may have won.
-        let (header, replies) = match outcome {
+        let (header, entry) = match outcome {
             Err(error) if !error.is_unknown() => Err(error),
-            _ => self.read([Get::key(&key)], deadline).await,
+            _ => self.read_key(&key, deadline).await,
         }?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
         match entry {
             // The key is written only once, so it was created when it was last written.
             Some(entry) if entry.value == value => Ok(Try::Won(Leadership {
@@ -296,9 +295,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         cluster: &str,
         deadline: Deadline,
     ) -> Result<Option<LeaderRecord>, EtcdError> {
-        let get = Get::key(self.keys.leader(cluster));
-        let (_, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.leader(cluster);
+        let (_, entry) = self.read_key(key, deadline).await?;
         Ok(entry.map(|entry| leader_record(&entry.value)))
     }
 }

@@ -8,7 +8,7 @@ use crate::election::Fence;
 use crate::etcd::EtcdError;
 use crate::retry::Deadline;
 use crate::store::Store;
-use crate::txn::{Etcd, Get, GetReply, Op, Txn};
+use crate::txn::{Etcd, Op, Txn};
 
 /// The value of the history key.
 #[derive(Serialize, Deserialize)]
@@ -27,9 +27,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         cluster: &str,
         deadline: Deadline,
     ) -> Result<(Option<i64>, i64), EtcdError> {
-        let get = Get::key(self.keys.history(cluster));
-        let (header, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.history(cluster);
+        let (header, entry) = self.read_key(key, deadline).await?;
         let position =
             entry.and_then(|entry| serde_json::from_slice::<Position>(&entry.value).ok());
         Ok((position.map(|position| position.revision), header.revision))

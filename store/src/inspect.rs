@@ -120,9 +120,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         attachment: &Attachment,
         deadline: Deadline,
     ) -> Result<Option<Result<OwnerRecord, DamagedValue>>, EtcdError> {
-        let get = Get::key(self.keys.owner(attachment));
-        let (_, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.owner(attachment);
+        let (_, entry) = self.read_key(key, deadline).await?;
         Ok(entry.map(|entry| OwnerRecord::parse(&entry.value)))
     }
 

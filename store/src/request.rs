@@ -96,7 +96,7 @@ impl<E: Coordination, C: Clock> Store<E, C> {
     ///
     /// # Errors
     /// [`EtcdError`]; the wish is then forgotten at its time.
-    pub async fn withdraw_request(&self, wish: Wish, deadline: Deadline) -> Result<(), EtcdError> {
+    pub async fn withdraw_request(&self, wish: &Wish, deadline: Deadline) -> Result<(), EtcdError> {
         // An answer does not hang on the lease.
         let revoke = async || self.etcd.revoke(wish.lease).await;
         persist(&self.clock, deadline, revoke).await
@@ -122,9 +122,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         wish: &Wish,
         deadline: Deadline,
     ) -> Result<Outcome, EtcdError> {
-        let get = Get::key(self.keys.request(cluster));
-        let (_, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.request(cluster);
+        let (_, entry) = self.read_key(key, deadline).await?;
         let request = entry.and_then(|entry| parse::<SweepRequest>(&entry.value).ok());
         Ok(match request {
             Some(request) if request.id == wish.id => {
@@ -144,9 +143,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         cluster: &str,
         deadline: Deadline,
     ) -> Result<(Option<Result<PendingRequest, DamagedValue>>, i64), EtcdError> {
-        let get = Get::key(self.keys.request(cluster));
-        let (header, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.request(cluster);
+        let (header, entry) = self.read_key(key, deadline).await?;
         let pending = entry.map(|entry| {
             let request = parse::<SweepRequest>(&entry.value)?;
             Ok(PendingRequest {

@@ -198,6 +198,20 @@ async fn nothing_stays_open_while_there_is_nothing_to_publish() {
 }
 
 #[tokio::test]
+async fn an_api_that_does_not_answer_loses_events() {
+    let api = Api::start(|_| Reply::Silence);
+    let (events, publisher, lost) = counted();
+    events.report(event(about_pod()));
+    drop(events);
+    let publisher = Publisher {
+        limit: Duration::from_millis(200),
+        ..publisher
+    };
+    start(publisher, &api).await.unwrap();
+    assert_eq!(lost.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn an_api_that_is_not_there_loses_events() {
     let file = kubeconfig("http://127.0.0.1:1");
     let (events, publisher, lost) = counted();

@@ -1,24 +1,26 @@
 //! One look at the records of a node and network.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::time::SystemTime;
 
 use store::inspect::Owner;
 use store::record::{Kind, OwnerRecord};
 
 use super::finding::{Evidence, Finding, KeepReason};
+use super::witness::Witness;
 use crate::pods::{Living, LivingPod, Naming, Node};
 
 /// Looks at records once. The answer has one finding per record, in their order.
 ///
 /// `group` holds, for every node and network that it touches, all records: only so is it seen
-/// which ones are superseded. `nodes_seen` are the names of all nodes that were listed in this
-/// leadership.
-pub fn judge(group: &[Owner], living: &Living, nodes_seen: &BTreeSet<String>) -> Vec<Finding> {
+/// which ones are superseded. `witness` has seen this reading and all
+/// earlier ones of this leadership.
+pub fn judge(group: &[Owner], living: &Living, witness: &Witness) -> Vec<Finding> {
     let newest = Newest::of(group);
     let judge = |owner| {
         let case = Case::new(owner, living);
         let superseded = newest.supersedes(owner);
-        case.finding(superseded, nodes_seen)
+        case.finding(superseded, witness)
     };
     group.iter().map(judge).collect()
 }
@@ -112,7 +114,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn finding(self, superseded: bool, nodes_seen: &BTreeSet<String>) -> Finding {
+    fn finding(self, superseded: bool, witness: &Witness) -> Finding {
         let known_kind = !matches!(self.record.kind, Kind::Other(_));
         // Only these two may overrule that the pod is listed, and nothing that a pod names one of
         // the addresses.
@@ -139,8 +141,8 @@ impl<'a> Case<'a> {
         }
         let found = match self.node {
             Some(node) if node.readiness.ready => self.without_pod(node),
-            Some(node) => self.out_of_service(node),
-            None => self.without_node(nodes_seen),
+            Some(node) => self.out_of_service(node, witness),
+            None => self.without_node(witness),
         };
         found.map_or_else(Finding::Kept, Finding::Suspect)
     }
@@ -153,8 +155,15 @@ impl<'a> Case<'a> {
         both_known_and_differ(&node.machine_id, &self.record.boot.machine)
     }
 
+    /// Whether the node has booted since the record was made. It may be the other way round: the
+    /// record of a container that was started after a boot which the node has not reported yet. Both
+    /// times are by the clock of that node.
     fn rebooted(&self, node: &Node) -> bool {
-        self.other_boot(node) && !self.other_machine(node)
+        let reported_since = match (node.reported, self.record.created_at()) {
+            (Some(reported), Some(created)) => SystemTime::from(reported) > created,
+            _ => true,
+        };
+        self.other_boot(node) && !self.other_machine(node) && reported_since
     }
 
     /// The pod is not listed and its node is Ready.
@@ -168,15 +177,17 @@ impl<'a> Case<'a> {
     }
 
     /// The pod is not listed and its node is not Ready.
-    fn out_of_service(&self, node: &Node) -> Result<Evidence, KeepReason> {
+    fn out_of_service(&self, node: &Node, witness: &Witness) -> Result<Evidence, KeepReason> {
         let Some(tainted) = node.out_of_service else {
             return Err(KeepReason::NodeNotReady);
         };
-        let (Some(tainted), Some(changed)) = (tainted, node.readiness.since) else {
-            return Err(KeepReason::TaintUndated);
-        };
-        if tainted < changed {
-            return Err(KeepReason::TaintOutdated);
+        match (tainted, node.readiness.since) {
+            (Some(tainted), Some(changed)) if tainted < changed => {
+                return Err(KeepReason::TaintOutdated);
+            }
+            (Some(_), Some(_)) => {}
+            _ if witness.saw_untainted(node) => {}
+            _ => return Err(KeepReason::TaintUndated),
         }
         if node.boot_id.is_empty() || self.record.boot.id.is_empty() {
             return Err(KeepReason::BootUnknown);
@@ -188,8 +199,8 @@ impl<'a> Case<'a> {
     }
 
     /// The pod is not listed and there is no such node.
-    fn without_node(&self, nodes_seen: &BTreeSet<String>) -> Result<Evidence, KeepReason> {
-        if self.node_name.is_empty() || !nodes_seen.contains(self.node_name) {
+    fn without_node(&self, witness: &Witness) -> Result<Evidence, KeepReason> {
+        if self.node_name.is_empty() || !witness.has_seen(self.node_name) {
             Err(KeepReason::NodeUnknown)
         } else if self.record.pod.uid.is_empty() {
             Err(KeepReason::NodeGoneWithoutUid)

@@ -26,10 +26,11 @@ pub(super) struct Sighting {
 }
 
 impl Sightings {
-    /// Sees a thing in a sweep (numbered from 1) that looks at `now`.
-    pub(super) fn see(&mut self, thing: &impl Hash, sweep: u64, now: Duration) -> Sighting {
+    /// Sees a thing in a sweep (numbered from 1); one that was not seen before counts as seen
+    /// since `since`.
+    pub(super) fn see(&mut self, thing: &impl Hash, sweep: u64, since: Duration) -> Sighting {
         let new = Sighting {
-            first: now,
+            first: since,
             sweeps: 0,
             last: 0,
         };

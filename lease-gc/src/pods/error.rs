@@ -1,7 +1,7 @@
 //! Why the pods and nodes of a cluster are not known.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::client::AuthError;
@@ -114,10 +114,12 @@ impl SourceError {
     }
 
     /// A kubeconfig that cannot be used.
-    pub(super) fn of_kubeconfig(error: &KubeconfigError) -> Self {
+    pub(super) fn of_kubeconfig(path: &Path, error: &KubeconfigError) -> Self {
+        let path = path.display();
         Self::Access(match error {
-            KubeconfigError::Parse(_) => "the kubeconfig is not one".to_owned(),
-            error => error.to_string(),
+            KubeconfigError::Parse(_) => format!("{path} is no kubeconfig"),
+            KubeconfigError::ReadConfig(error, _) => format!("{path}: {error}"),
+            error => format!("{path}: {error}"),
         })
     }
 }

@@ -96,17 +96,26 @@ impl Kubernetes {
         self.client.clone()
     }
 
-    /// Reads all nodes, then all pods: a pod that is listed is bound to a node that was there.
+    /// Reads all nodes, then all pods: the order that the rules of evidence demand.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         let mut living = Living::default();
         let mut unreadable_annotations = 0;
-        self.list(&NODES, |listed: ListedNode| living.add_node(listed.node))
-            .await?;
-        self.list(&PODS, |listed: ListedPod| {
-            unreadable_annotations += usize::from(listed.unreadable);
-            living.add_pod(listed.pod);
+        let mut body = Vec::new();
+        self.list(&NODES, &mut body, |page| {
+            for ListedNode { node, .. } in page.items {
+                living.add_node(node);
+            }
         })
         .await?;
+        self.list(&PODS, &mut body, |page| {
+            living.reserve(page.items.len().saturating_add(page.metadata.remaining()));
+            for ListedPod { pod, unreadable } in page.items {
+                unreadable_annotations += usize::from(unreadable);
+                living.add_pod(pod);
+            }
+        })
+        .await?;
+        drop(body);
         living.complete();
         Ok(Reading {
             living: Arc::new(living),

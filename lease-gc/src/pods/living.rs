@@ -1,60 +1,59 @@
 //! All pods and nodes of the cluster at one time, found by what the rules of evidence look for.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
 
 use store::address::Address;
 
+use self::texts::{Span, Texts, index, place};
 use super::{Node, Pod};
 
 #[cfg(test)]
 mod tests;
+mod texts;
+
+/// About how long name and uid of a pod are, in bytes.
+const TEXT_OF_A_POD: usize = 36 + 44;
 
 /// A complete reading of the cluster's nodes and pods.
 ///
-/// Made for tens of thousands of pods: what many of them have in common is kept once, and what is
-/// asked for is found by binary search.
+/// Made for tens of thousands of pods, of which each takes about 200 bytes. What is asked for is found
+/// by binary search.
 #[derive(Debug, Default)]
 pub struct Living {
     nodes: HashMap<String, Node>,
+    texts: Texts,
     /// In the order in which they were added; the vectors below name them by their place here.
     pods: Vec<Row>,
     /// Sorted by namespace and name.
-    by_name: Vec<usize>,
+    by_name: Vec<u32>,
     /// Sorted by uid, each uid once.
-    by_uid: Vec<usize>,
+    by_uid: Vec<u32>,
     /// Sorted by the config hash.
-    mirrors: Vec<(Box<str>, usize)>,
+    mirrors: Vec<(Span, u32)>,
     /// Sorted by address.
     named: Vec<NamedRow>,
-    shared: Shared,
     complete: bool,
 }
 
 /// A pod as the index keeps it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Row {
-    namespace: Arc<str>,
-    name: Box<str>,
-    uid: Box<str>,
-    node: Arc<str>,
+    namespace: Span,
+    name: Span,
+    uid: Span,
+    node: Span,
     finished: bool,
     terminating: bool,
 }
 
 /// An address that an unfinished pod names.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct NamedRow {
-    address: Address,
-    pod: usize,
-    attachment: Option<Arc<(String, String)>>,
-}
-
-/// What many pods have in common, as long as pods are added.
-#[derive(Debug, Default)]
-struct Shared {
-    names: HashSet<Arc<str>>,
-    attachments: HashSet<Arc<(String, String)>>,
+    /// Ordered as addresses are, and of half their size.
+    ip: IpAddr,
+    pod: u32,
+    attachment: Option<(Span, Span)>,
 }
 
 /// A pod as the index shows it.
@@ -87,6 +86,15 @@ pub struct Naming<'a> {
 }
 
 impl Living {
+    /// Makes room for so many more pods, so that nothing has to be moved when they are added.
+    pub fn reserve(&mut self, pods: usize) {
+        self.texts.reserve(pods.saturating_mul(TEXT_OF_A_POD));
+        self.pods.reserve(pods);
+        self.by_name.reserve(pods);
+        self.by_uid.reserve(pods);
+        self.named.reserve(pods.saturating_mul(2));
+    }
+
     /// Adds one node. Of two with the same name the later counts.
     pub fn add_node(&mut self, node: Node) {
         self.nodes.insert(node.name.clone(), node);
@@ -95,50 +103,58 @@ impl Living {
     /// Adds one pod. Of two with the same uid the earlier counts, and the addresses of both.
     pub fn add_pod(&mut self, pod: Pod) {
         self.complete = false;
-        let place = self.pods.len();
-        self.by_name.push(place);
-        self.by_uid.push(place);
-        let mirrors = pod.mirrors.into_iter();
-        self.mirrors
-            .extend(mirrors.map(|hash| (hash.into(), place)));
-        let addresses = pod.addresses.into_iter().filter(|_| !pod.finished);
-        self.named.extend(addresses.map(|named| NamedRow {
-            address: named.address,
-            pod: place,
-            attachment: named.attachment.map(|it| self.shared.attachment(it)),
-        }));
-        self.pods.push(Row {
-            namespace: self.shared.name(pod.namespace),
-            name: pod.name.into(),
-            uid: pod.uid.into(),
-            node: self.shared.name(pod.node),
+        let texts = &mut self.texts;
+        let row = Row {
+            namespace: texts.add_shared(pod.namespace),
+            name: texts.add(&pod.name),
+            uid: texts.add(&pod.uid),
+            node: texts.add_shared(pod.node),
             finished: pod.finished,
             terminating: pod.terminating,
-        });
+        };
+        let place = place(self.pods.len());
+        self.pods.push(row);
+        self.by_name.push(place);
+        self.by_uid.push(place);
+        let mirrors = pod.mirrors.iter().map(|hash| (texts.add(hash), place));
+        self.mirrors.extend(mirrors);
+        let addresses = pod.addresses.into_iter().filter(|_| !pod.finished);
+        self.named.extend(addresses.map(|named| NamedRow {
+            ip: named.address.to_ip(),
+            pod: place,
+            attachment: named.attachment.map(|(network, interface)| {
+                (texts.add_shared(network), texts.add_shared(interface))
+            }),
+        }));
     }
 
     /// Sorts what was added; to be called once, after the last pod and before the first question.
     pub fn complete(&mut self) {
-        let Self {
-            pods,
-            by_name,
-            by_uid,
-            mirrors,
-            named,
-            ..
-        } = self;
-        by_name.sort_by_key(|place| pods.get(*place).map(Row::full_name));
-        by_uid.sort_by_key(|place| uid_of(pods, *place));
-        by_uid.dedup_by_key(|place| uid_of(pods, *place));
-        mirrors.sort();
-        named.sort_by(|a, b| key(pods, a).cmp(&key(pods, b)));
-        named.dedup_by(|b, a| key(pods, a) == key(pods, b));
-
-        pods.shrink_to_fit();
+        // Sorting in place takes no memory; equals stay in the order in which they were added.
+        let mut by_name = std::mem::take(&mut self.by_name);
+        by_name.sort_unstable_by_key(|place| (self.pod(*place).map(full_name), *place));
         by_name.shrink_to_fit();
+        self.by_name = by_name;
+
+        let mut by_uid = std::mem::take(&mut self.by_uid);
+        by_uid.sort_unstable_by_key(|place| (self.uid(*place), *place));
+        by_uid.dedup_by_key(|place| self.uid(*place));
         by_uid.shrink_to_fit();
+        self.by_uid = by_uid;
+
+        let mut mirrors = std::mem::take(&mut self.mirrors);
+        mirrors.sort_unstable_by_key(|(hash, place)| (self.texts.get(*hash), *place));
+        self.mirrors = mirrors;
+
+        let mut named = std::mem::take(&mut self.named);
+        named.sort_unstable_by_key(|row| self.identity(row));
+        // A pod that was listed twice names its addresses once.
+        named.dedup_by_key(|row| self.identity(row));
         named.shrink_to_fit();
-        self.shared = Shared::default();
+        self.named = named;
+
+        self.pods.shrink_to_fit();
+        self.texts.complete();
         self.complete = true;
     }
 
@@ -164,16 +180,10 @@ impl Living {
         if uid.is_empty() {
             return None;
         }
-        let own = self
-            .by_uid
-            .binary_search_by_key(&Some(uid), |place| uid_of(&self.pods, *place));
-        let mirror = || {
-            let first = self.mirrors.partition_point(|(hash, _)| **hash < *uid);
-            self.mirrors.get(first).filter(|(hash, _)| **hash == *uid)
-        };
-        let place = match own {
-            Ok(found) => self.by_uid.get(found),
-            Err(_) => mirror().map(|(_, place)| place),
+        let by_uid = &self.by_uid;
+        let place = match by_uid.binary_search_by_key(&Some(uid), |place| self.uid(*place)) {
+            Ok(found) => by_uid.get(found),
+            Err(_) => self.mirror_of(uid),
         };
         self.pod(*place?)
     }
@@ -181,97 +191,75 @@ impl Living {
     /// The pod of this namespace and name, on any node.
     pub fn pod_named(&self, namespace: &str, name: &str) -> Option<LivingPod<'_>> {
         debug_assert!(self.complete, "asked before it was sorted");
-        let wanted = (namespace, name);
-        let first = self
+        let wanted = Some((namespace, name));
+        let name = |place: &u32| self.pod(*place).map(full_name);
+        let first = self.by_name.partition_point(|place| name(place) < wanted);
+        let place = self
             .by_name
-            .partition_point(|place| self.row(*place).is_some_and(|pod| pod.full_name() < wanted));
-        self.pod(*self.by_name.get(first)?)
-            .filter(|pod| (pod.namespace, pod.name) == wanted)
+            .get(first)
+            .filter(|place| name(place) == wanted);
+        self.pod(*place?)
     }
 
     /// Which unfinished pods name this address.
     pub fn naming(&self, address: Address) -> impl Iterator<Item = Naming<'_>> {
         debug_assert!(self.complete, "asked before it was sorted");
-        let first = self.named.partition_point(|row| row.address < address);
+        let ip = address.to_ip();
+        let first = self.named.partition_point(|row| row.ip < ip);
         let from_there = self.named.get(first..).unwrap_or_default().iter();
         from_there
-            .take_while(move |row| row.address == address)
-            .filter_map(|row| self.shown(row))
+            .take_while(move |row| row.ip == ip)
+            .filter_map(|row| self.naming_of(row))
     }
 
     /// Every address that an unfinished pod names, in the order of the addresses.
     pub fn named(&self) -> impl Iterator<Item = Naming<'_>> {
         debug_assert!(self.complete, "asked before it was sorted");
-        self.named.iter().filter_map(|row| self.shown(row))
+        self.named.iter().filter_map(|row| self.naming_of(row))
     }
 
-    fn row(&self, place: usize) -> Option<&Row> {
-        self.pods.get(place)
-    }
-
-    fn pod(&self, place: usize) -> Option<LivingPod<'_>> {
-        self.row(place).map(Row::shown)
-    }
-
-    fn shown<'a>(&'a self, row: &'a NamedRow) -> Option<Naming<'a>> {
-        Some(Naming {
-            address: row.address,
-            pod: self.pod(row.pod)?,
-            attachment: attachment(row),
+    fn pod(&self, place: u32) -> Option<LivingPod<'_>> {
+        let row = self.pods.get(index(place))?;
+        Some(LivingPod {
+            namespace: self.texts.get(row.namespace),
+            name: self.texts.get(row.name),
+            uid: self.texts.get(row.uid),
+            node: self.texts.get(row.node),
+            finished: row.finished,
+            terminating: row.terminating,
         })
     }
-}
 
-impl Row {
-    fn full_name(&self) -> (&str, &str) {
-        (&self.namespace, &self.name)
+    fn uid(&self, place: u32) -> Option<&str> {
+        self.pod(place).map(|pod| pod.uid)
     }
 
-    fn shown(&self) -> LivingPod<'_> {
-        LivingPod {
-            namespace: &self.namespace,
-            name: &self.name,
-            uid: &self.uid,
-            node: &self.node,
-            finished: self.finished,
-            terminating: self.terminating,
-        }
-    }
-}
-
-impl Shared {
-    fn name(&mut self, name: String) -> Arc<str> {
-        if let Some(known) = self.names.get(name.as_str()) {
-            return Arc::clone(known);
-        }
-        let name = Arc::from(name);
-        self.names.insert(Arc::clone(&name));
-        name
+    /// The first pod that mirrors a static pod with this config hash.
+    fn mirror_of(&self, uid: &str) -> Option<&u32> {
+        let hash = |(hash, _): &(Span, u32)| self.texts.get(*hash);
+        let first = self.mirrors.partition_point(|mirror| hash(mirror) < uid);
+        let found = self.mirrors.get(first).filter(|found| hash(found) == uid);
+        found.map(|(_, place)| place)
     }
 
-    fn attachment(&mut self, attachment: (String, String)) -> Arc<(String, String)> {
-        if let Some(known) = self.attachments.get(&attachment) {
-            return Arc::clone(known);
-        }
-        let attachment = Arc::new(attachment);
-        self.attachments.insert(Arc::clone(&attachment));
-        attachment
+    fn naming_of(&self, row: &NamedRow) -> Option<Naming<'_>> {
+        Some(Naming {
+            address: row.ip.into(),
+            pod: self.pod(row.pod)?,
+            attachment: self.attachment(row),
+        })
+    }
+
+    fn attachment(&self, row: &NamedRow) -> Option<(&str, &str)> {
+        let (network, interface) = row.attachment?;
+        Some((self.texts.get(network), self.texts.get(interface)))
+    }
+
+    fn identity(&self, row: &NamedRow) -> (IpAddr, Option<&str>, Option<(&str, &str)>) {
+        (row.ip, self.uid(row.pod), self.attachment(row))
     }
 }
 
-fn attachment(row: &NamedRow) -> Option<(&str, &str)> {
-    let (network, interface) = row.attachment.as_deref()?;
-    Some((network, interface))
-}
-
-fn uid_of(pods: &[Row], place: usize) -> Option<&str> {
-    pods.get(place).map(|pod| &*pod.uid)
-}
-
-/// What tells two rows apart: a pod that was listed twice names its addresses once.
-fn key<'a>(
-    pods: &'a [Row],
-    row: &'a NamedRow,
-) -> (Address, Option<&'a str>, Option<(&'a str, &'a str)>) {
-    (row.address, uid_of(pods, row.pod), attachment(row))
+fn full_name(pod: LivingPod<'_>) -> (&str, &str) {
+    (pod.namespace, pod.name)
 }

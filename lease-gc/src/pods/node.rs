@@ -11,6 +11,9 @@ pub struct Node {
     pub machine_id: String,
     /// `status.nodeInfo.bootID`: the last that the node reported.
     pub boot_id: String,
+    /// When the node last reported, by its own clock (`lastHeartbeatTime` of the `Ready`
+    /// condition), where it says.
+    pub reported: Option<Timestamp>,
     /// Its `Ready` condition.
     pub readiness: Readiness,
     /// When the taint `node.kubernetes.io/out-of-service` was set (`timeAdded`), where the node has

@@ -6,6 +6,7 @@ use std::time::Duration;
 use store::clock::Clock as _;
 use store::collect::{Fenced, Listed};
 use store::election::Fence;
+use store::etcd::EtcdError;
 use store::inspect::Owner;
 use store::names::Attachment;
 use store::record::OwnerRecord;
@@ -14,10 +15,11 @@ use super::judged::{Judged, release};
 use super::pace::Pace;
 use super::withheld::Withheld;
 use super::{Memory, VoidReason};
+use crate::chain::chain;
 use crate::collector::Collector;
 use crate::events::{About, Event};
 use crate::evidence::Evidence;
-use crate::pods::Source;
+use crate::pods::{Source, SourceError};
 use crate::report::{Conflict, SweepReport};
 
 /// How old the evidence may get while the releases wait for their turn. The rest is for the next
@@ -40,15 +42,10 @@ impl Collector {
     ) -> Result<(), VoidReason> {
         self.release(judged.take_dead(), fence, source, report)
             .await?;
-        self.adopt_all(judged.missing, fence, report).await?;
         report.rests_ended = self.delete(&judged.rested, fence, "rests ended").await?;
-        self.delete(
-            &judged.unused,
-            fence,
-            "ranges that nobody uses were forgotten",
-        )
-        .await?;
-        Ok(())
+        let forgotten = "ranges that nobody uses were forgotten";
+        self.delete(&judged.unused, fence, forgotten).await?;
+        self.adopt_all(judged.missing, fence, report).await
     }
 
     async fn release(
@@ -91,9 +88,11 @@ impl Collector {
     ) -> Result<Result<(), Withheld>, VoidReason> {
         if needs_direct_look(evidence) {
             let pod = &owner.record.pod;
-            let (namespace, name) = (&pod.namespace, &pod.name);
-            if source.pod_exists(namespace, name, &pod.uid).await? {
-                return Ok(Err(Withheld::CameBack));
+            match source.pod_exists(&pod.namespace, &pod.name, &pod.uid).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(Err(Withheld::CameBack)),
+                Err(error @ SourceError::Name(_)) => return Ok(Err(unreleasable(owner, &error))),
+                Err(error) => return Err(error.into()),
             }
         }
         // Before the release: the history may see it before its answer is here.
@@ -102,11 +101,14 @@ impl Collector {
         if !matches!(outcome, Ok(Fenced::Done(_))) {
             self.causes.withdraw(&owner.record.id);
         }
-        match outcome? {
-            Fenced::Done(_) => Ok(Ok(())),
-            Fenced::Changed => Ok(Err(Withheld::Changed)),
-            Fenced::NotLeader => Err(VoidReason::NotLeader),
-            Fenced::Frozen(reason) => Err(VoidReason::Frozen(reason)),
+        match outcome {
+            Ok(Fenced::Done(_)) => Ok(Ok(())),
+            Ok(Fenced::Changed) => Ok(Err(Withheld::Changed)),
+            Ok(Fenced::NotLeader) => Err(VoidReason::NotLeader),
+            Ok(Fenced::Frozen(reason)) => Err(VoidReason::Frozen(reason)),
+            // Not this store's fault, so the others need not wait.
+            Err(error @ EtcdError::TooManyOperations(_)) => Ok(Err(unreleasable(owner, &error))),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -223,6 +225,12 @@ impl Collector {
             events.report(event);
         }
     }
+}
+
+fn unreleasable(owner: &Owner, why: &dyn std::error::Error) -> Withheld {
+    let key = &owner.judged.key;
+    tracing::warn!(key, error = %chain(why), "a record cannot be released");
+    Withheld::Unreleasable
 }
 
 /// Evidence that rests on a pod's absence, which may have ended since the pods were listed.

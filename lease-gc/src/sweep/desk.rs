@@ -1,6 +1,6 @@
 //! Where everything that a sweep reads comes together and is judged. No input or output.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::mem::take;
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use super::ranges::Ranges;
 use super::withheld::Withheld;
 use crate::events::About;
 use crate::evidence::adoption::{self, Place};
-use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict};
+use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict, Witness};
 use crate::pods::{Living, LivingPod, Naming};
 use crate::report::{Conflict, SweepReport};
 
 /// One sweep's judgement in the making.
 pub(super) struct Desk<'a> {
     living: &'a Living,
-    nodes_seen: &'a BTreeSet<String>,
+    witness: &'a Witness,
     sweep: Sweep<'a>,
     breaker: &'a mut Breaker,
     ranges: Ranges,
@@ -38,21 +38,21 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// An empty desk. It remembers at most `dead_limit` dead records, so that memory is bounded
+    /// An empty desk. It remembers at most `limit` dead records, so that memory is bounded
     /// when everything dies at once.
     pub(super) fn new(
         living: &'a Living,
-        nodes_seen: &'a BTreeSet<String>,
+        witness: &'a Witness,
         sweep: Sweep<'a>,
         breaker: &'a mut Breaker,
         ranges: Ranges,
         report: &'a mut SweepReport,
-        dead_limit: usize,
+        limit: usize,
     ) -> Self {
         breaker.begin();
         Self {
             living,
-            nodes_seen,
+            witness,
             sweep,
             breaker,
             places: ranges.places(),
@@ -60,7 +60,7 @@ impl<'a> Desk<'a> {
             report,
             group: Vec::new(),
             held: HashSet::new(),
-            judged: Judged::new(dead_limit),
+            judged: Judged::new(limit),
         }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Desk<'a> {
             let node = owner.attachment.node.clone();
             self.judged.nodes.insert(node);
         }
-        let findings = evidence::judge(&group, self.living, self.nodes_seen);
+        let findings = evidence::judge(&group, self.living, self.witness);
         for (owner, finding) in group.into_iter().zip(findings) {
             self.decide(owner, finding);
         }
@@ -134,9 +134,12 @@ impl<'a> Desk<'a> {
     fn look_for_rivals(&mut self, owner: &Owner) {
         let own = self.living.pod_of_uid(&owner.record.pod.uid);
         for held in &owner.record.addresses {
-            let rival = self.naming(held).find(|naming| match own {
-                Some(own) => naming.pod != own,
-                None => naming.pod.name != owner.record.pod.name,
+            let record = &owner.record.pod;
+            let rival = self.naming(held).find(|naming| {
+                own.map_or(
+                    (naming.pod.namespace, naming.pod.name) != (&record.namespace, &record.name),
+                    |own| naming.pod != own,
+                )
             });
             if let Some(rival) = rival.map(|naming| naming.pod) {
                 self.conflict(&owner.judged.key, held.address, rival);
@@ -228,6 +231,8 @@ impl<'a> Desk<'a> {
             let HeldAddress { space, address, .. } = &candidate.held;
             self.sweep.missing(space, *address, candidate.pod.uid)
         });
+        // As with the dead: the next sweep finds the others.
+        due.truncate(self.judged.limit());
         self.judged.missing = adoption::records(due, cluster, self.living, random_id, created);
     }
 

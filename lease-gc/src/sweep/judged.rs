@@ -1,6 +1,6 @@
 //! What a sweep is to do, once everything was read.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::report::{Conflict, OpenBreaker, Release, SweepReport};
 #[derive(Debug)]
 pub(super) struct Judged {
     dead: Vec<(Owner, Evidence)>,
-    dead_limit: usize,
+    limit: usize,
     /// Addresses that have rested long enough.
     pub(super) rested: Vec<Listed>,
     /// Ranges that nobody has used for long.
@@ -30,33 +30,38 @@ pub(super) struct Judged {
     /// How much longer the longest suspicion must stand.
     pub(super) longest_wait: Duration,
     /// The nodes that have records.
-    pub(super) nodes: HashSet<String>,
+    pub(super) nodes: BTreeSet<String>,
 }
 
 /// More died than one sweep may release.
 pub(super) struct TooMany;
 
 impl Judged {
-    pub(super) fn new(dead_limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self {
             dead: Vec::new(),
-            dead_limit,
+            limit,
             rested: Vec::new(),
             unused: Vec::new(),
             missing: Vec::new(),
             conflicts: Vec::new(),
             longest_wait: Duration::ZERO,
-            nodes: HashSet::new(),
+            nodes: BTreeSet::new(),
         }
     }
 
     /// Adds a record that is proven dead, unless there are enough for one sweep.
     pub(super) fn dead(&mut self, owner: Owner, evidence: Evidence) -> Result<(), TooMany> {
-        if self.dead.len() >= self.dead_limit {
+        if self.dead.len() >= self.limit {
             return Err(TooMany);
         }
         self.dead.push((owner, evidence));
         Ok(())
+    }
+
+    /// How many records one sweep may release, and adopt.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Takes the records that are to be released.

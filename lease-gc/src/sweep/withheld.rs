@@ -18,5 +18,8 @@ labels! {
         CameBack = "came_back",
         /// The record changed after it was read.
         Changed = "changed",
+        /// It cannot be released by the rules: it names a pod that no API can have, or more
+        /// addresses than one transaction takes. An operator must look.
+        Unreleasable = "unreleasable",
     }
 }

@@ -72,10 +72,15 @@ impl Client {
             return Ok(connection.clone());
         }
         let files = Fingerprint::of(&self.settings);
-        let connection = Box::pin(dial(&self.settings, state.disappointing.as_deref())).await?;
-        state.connection = Some(connection.clone());
-        state.files = Some((files, Instant::now()));
-        Ok(connection)
+        match Box::pin(dial(&self.settings, state.disappointing.as_deref())).await {
+            Ok(connection) => {
+                state.connection = Some(connection.clone());
+                state.files = Some((files, Instant::now()));
+                Ok(connection)
+            }
+            // While files are being renewed they may not fit each other; what stands needs none.
+            Err(error) => state.connection.clone().ok_or(error),
+        }
     }
 
     /// Carries out one call on the connection, in bounded time; a connection on which it fails is

@@ -87,6 +87,19 @@ pub(super) async fn dial(
     }
 }
 
+impl Settings {
+    /// Whether these settings can be used at all: every endpoint is one, and every file is there.
+    /// Nothing is dialled.
+    ///
+    /// # Errors
+    /// What is wrong with which setting.
+    pub fn check(&self) -> Result<(), EtcdError> {
+        targets(self)?;
+        sign_in(self)?;
+        Ok(())
+    }
+}
+
 /// One endpoint, ready to be dialled.
 struct Target {
     url: String,

@@ -141,6 +141,10 @@ impl EtcdError {
             Code::InvalidArgument if reason.contains("auth store is old") => {
                 Self::Overloaded { endpoint, reason }
             }
+            // A token ends some minutes after its last use, and with a restart of its member.
+            Code::Unauthenticated if reason.contains("invalid auth token") => {
+                Self::Overloaded { endpoint, reason }
+            }
             Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument => {
                 Self::Denied { endpoint, reason }
             }

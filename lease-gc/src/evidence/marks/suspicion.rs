@@ -90,9 +90,10 @@ impl Sweep<'_> {
             condition,
         };
         let (sweep, now) = self.moment();
-        let seen = self.marks.suspicions.see(&suspicion, sweep, now);
-        let since = went.map_or(seen.first, |went| went.min(seen.first));
-        let remaining = wait.saturating_sub(now.saturating_sub(since));
+        // What the watch saw counts from the first sweep on that takes note of it.
+        let since = went.map_or(now, |went| went.min(now));
+        let seen = self.marks.suspicions.see(&suspicion, sweep, since);
+        let remaining = wait.saturating_sub(now.saturating_sub(seen.first));
         if seen.sweeps >= SWEEPS && remaining.is_zero() {
             return Ok(Verdict::Confirmed(evidence));
         }

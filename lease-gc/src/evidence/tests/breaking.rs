@@ -5,21 +5,6 @@ use store::inspect::Owner;
 use super::build::{OwnerExt as _, record};
 use crate::evidence::{Breaker, BreakerKind, Evidence, Policy, Tripped};
 
-/// A sweep that confirms these.
-fn sweep<'a>(
-    breaker: &mut Breaker,
-    confirmed: impl IntoIterator<Item = (&'a Owner, Evidence)>,
-    records: u64,
-    nodes: u64,
-    policy: &Policy,
-) -> Vec<Tripped> {
-    breaker.begin();
-    for (owner, evidence) in confirmed {
-        breaker.count(owner, evidence);
-    }
-    breaker.check(records, nodes, policy)
-}
-
 /// `count` records on node `a`, the first of them named `c<from>`.
 fn owners(from: usize, count: usize) -> Vec<Owner> {
     let names = from..from + count;
@@ -35,9 +20,18 @@ fn on_nodes(count: usize) -> Vec<Owner> {
         .collect()
 }
 
+/// A sweep in which these records are confirmed dead.
+fn count(breaker: &mut Breaker, owners: &[Owner], evidence: Evidence) {
+    breaker.begin();
+    for owner in owners {
+        breaker.count(owner, evidence);
+    }
+}
+
+/// As [`count`], in a cluster of 100 records and 10 nodes.
 fn check(breaker: &mut Breaker, owners: &[Owner], evidence: Evidence) -> Vec<Tripped> {
-    let confirmed = owners.iter().map(|owner| (owner, evidence));
-    sweep(breaker, confirmed, 100, 10, &Policy::default())
+    count(breaker, owners, evidence);
+    breaker.check(100, 10, &Policy::default())
 }
 
 fn tripped(kind: BreakerKind, found: u64, limit: u64) -> Vec<Tripped> {
@@ -56,11 +50,11 @@ fn more_than_ten_gone_pods_trip_where_five_percent_are_fewer() {
 #[test]
 fn more_than_five_percent_of_the_records_trip_where_these_are_more_than_ten() {
     let policy = Policy::default();
-    for (count, expected) in [(50, vec![]), (51, tripped(BreakerKind::Pods, 51, 50))] {
-        let owners = owners(0, count);
-        let confirmed = owners.iter().map(|owner| (owner, Evidence::PodGone));
-        // 1019 of which a twentieth is 50.95.
-        let trips = sweep(&mut Breaker::default(), confirmed, 1019, 10, &policy);
+    for (dead, expected) in [(50, vec![]), (51, tripped(BreakerKind::Pods, 51, 50))] {
+        let mut breaker = Breaker::default();
+        count(&mut breaker, &owners(0, dead), Evidence::PodGone);
+        // A twentieth of 1019 is 50.95.
+        let trips = breaker.check(1019, 10, &policy);
         assert_eq!(trips, expected);
     }
 }
@@ -82,16 +76,14 @@ fn more_than_two_nodes_trip_however_many_records_they_have() {
 
 #[test]
 fn each_kind_trips_alone_and_superseded_records_never() {
-    let (pods, nodes) = (owners(0, 11), on_nodes(3));
-    let confirmed = pods.iter().map(|owner| (owner, Evidence::PodGone));
-    let of_nodes = nodes.iter().map(|owner| (owner, Evidence::Rebooted));
-    let trips = sweep(
-        &mut Breaker::default(),
-        confirmed.chain(of_nodes),
-        100,
-        10,
-        &Policy::default(),
-    );
+    let mut breaker = Breaker::default();
+    for owner in owners(0, 11) {
+        breaker.count(&owner, Evidence::PodGone);
+    }
+    for owner in on_nodes(3) {
+        breaker.count(&owner, Evidence::Rebooted);
+    }
+    let trips = breaker.check(100, 10, &Policy::default());
     let kinds: Vec<_> = trips.iter().map(|tripped| tripped.kind).collect();
     assert_eq!(kinds, BreakerKind::ALL);
     assert_eq!(
@@ -145,11 +137,15 @@ fn a_ratio_that_is_none_leaves_the_fixed_limits() {
             breaker_ratio,
             ..Policy::default()
         };
-        let owners = owners(0, 11);
-        let confirmed = owners.iter().map(|owner| (owner, Evidence::PodGone));
-        assert_eq!(
-            sweep(&mut Breaker::default(), confirmed, 1_000_000, 10, &policy).len(),
-            1
-        );
+        let mut breaker = Breaker::default();
+        count(&mut breaker, &owners(0, 11), Evidence::PodGone);
+        assert_eq!(breaker.check(1_000_000, 10, &policy).len(), 1);
     }
+}
+
+#[test]
+fn what_a_void_sweep_counted_is_forgotten() {
+    let mut breaker = Breaker::default();
+    count(&mut breaker, &owners(0, 11), Evidence::PodGone);
+    assert_eq!(check(&mut breaker, &owners(11, 10), Evidence::PodGone), []);
 }

@@ -142,6 +142,7 @@ pub(super) fn ready(name: &str) -> Node {
             ready: true,
             since: Some(at("12:00:00")),
         },
+        reported: Some(at("12:30:00")),
         out_of_service: None,
     }
 }
@@ -172,6 +173,7 @@ pub(super) trait NodeExt {
     fn machine(self, machine: &str) -> Self;
     fn since(self, since: Option<Timestamp>) -> Self;
     fn tainted_at(self, at: Option<Timestamp>) -> Self;
+    fn reported_at(self, at: Option<Timestamp>) -> Self;
 }
 
 impl NodeExt for Node {
@@ -188,6 +190,10 @@ impl NodeExt for Node {
     fn since(mut self, since: Option<Timestamp>) -> Self {
         self.readiness.since = since;
         self
+    }
+
+    fn reported_at(self, reported: Option<Timestamp>) -> Self {
+        Self { reported, ..self }
     }
 
     fn tainted_at(self, at: Option<Timestamp>) -> Self {

@@ -19,6 +19,18 @@ fn rebooted_when_its_ready_node_runs_in_another_boot() {
             kept(KeepReason::NodeNotReady),
         ),
         (
+            "last reported before the record was made: the record may be of a newer boot",
+            world([booted().reported_at(Some(at("10:00:00")))], [pod("u1")]),
+            record(),
+            Alive,
+        ),
+        (
+            "does not say when it last reported",
+            world([booted().reported_at(None)], [pod("u1")]),
+            record(),
+            Suspect(Rebooted),
+        ),
+        (
             "machine not known to the node",
             world([booted().machine("")], []),
             record(),
@@ -215,6 +227,25 @@ fn out_of_service_when_an_operator_says_so_of_a_node_that_is_not_ready() {
         (
             "not said when",
             world([tainted("a").tainted_at(None)], []),
+            record(),
+            kept(KeepReason::TaintUndated),
+        ),
+        (
+            "not said when, but seen without the taint since it failed",
+            world([tainted("a").tainted_at(None)], []).seen_as(not_ready("a")),
+            record(),
+            Suspect(OutOfService),
+        ),
+        (
+            "not said when, and seen without the taint in an earlier outage only",
+            world([tainted("a").tainted_at(None)], [])
+                .seen_as(not_ready("a").since(Some(at("11:00:00")))),
+            record(),
+            kept(KeepReason::TaintUndated),
+        ),
+        (
+            "not said when, and seen without the taint while it was Ready only",
+            world([tainted("a").tainted_at(None)], []).seen("a"),
             record(),
             kept(KeepReason::TaintUndated),
         ),

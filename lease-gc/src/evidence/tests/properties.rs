@@ -109,11 +109,9 @@ fn case() -> impl Strategy<Value = Case> {
     let pods = prop::collection::vec(a_pod(), 0..4);
     let group = prop::collection::vec(owner(), 1..7);
     let seen = prop::collection::btree_set(select(&NAMES).prop_map(str::to_owned), 0..3);
-    (nodes, pods, group, seen).prop_map(|(nodes, pods, group, nodes_seen)| {
-        let world = World {
-            nodes_seen,
-            ..world(nodes, pods.clone())
-        };
+    (nodes, pods, group, seen).prop_map(|(nodes, pods, group, seen)| {
+        let names = seen.iter().map(String::as_str);
+        let world = names.fold(world(nodes, pods.clone()), World::seen);
         Case { world, pods, group }
     })
 }

@@ -1,18 +1,19 @@
 //! What the collector knows in one sweep, and what it finds then.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use store::inspect::Owner;
 
-use crate::evidence::{Finding, KeepReason, Marks, Policy, Reading, Verdict, judge};
+use super::build::ready;
+use crate::evidence::{Finding, KeepReason, Marks, Policy, Reading, Verdict, Witness, judge};
 use crate::pods::{LeaseState, Living, Node, Pod};
 
 /// What the collector knows in one sweep.
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) living: Living,
-    pub(super) nodes_seen: BTreeSet<String>,
+    pub(super) witness: Witness,
     pub(super) leases: HashMap<String, LeaseState>,
     pub(super) deleted: HashMap<String, Duration>,
     pub(super) as_of: Option<SystemTime>,
@@ -39,8 +40,13 @@ pub(super) fn world(
 
 impl World {
     /// Node `name` was seen before.
-    pub(super) fn seen(mut self, name: &str) -> Self {
-        self.nodes_seen.insert(name.into());
+    pub(super) fn seen(self, name: &str) -> Self {
+        self.seen_as(ready(name))
+    }
+
+    /// A node was seen before, as it was then.
+    pub(super) fn seen_as(mut self, node: Node) -> Self {
+        self.witness.look(&world([node], []).living);
         self
     }
 
@@ -50,7 +56,7 @@ impl World {
     }
 
     pub(super) fn judge(&self, group: &[Owner]) -> Vec<Finding> {
-        judge(group, &self.living, &self.nodes_seen)
+        judge(group, &self.living, &self.witness)
     }
 
     pub(super) fn reading(&self, now: Duration) -> Reading<'_> {

@@ -175,7 +175,7 @@ impl Items {
     }
 
     fn add_node(&mut self, listed: ListedNode) {
-        self.sign_of_life = self.sign_of_life.max(listed.heartbeat);
+        self.sign_of_life = self.sign_of_life.max(listed.node.reported);
         self.living.add_node(listed.node);
     }
 

@@ -12,7 +12,7 @@ pub(crate) async fn connect(kubeconfig: Option<&Path>) -> Result<Client, SourceE
     let mut config = match kubeconfig {
         Some(path) => from_file(path)
             .await
-            .map_err(|error| SourceError::of_kubeconfig(&error))?,
+            .map_err(|error| SourceError::of_kubeconfig(path, &error))?,
         None => Config::incluster().map_err(|error| {
             SourceError::Access(format!("{error}; outside of a pod, name a kubeconfig"))
         })?,

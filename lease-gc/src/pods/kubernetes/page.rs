@@ -13,6 +13,8 @@ use crate::pods::error::causes;
 
 /// How many objects are asked for at a time.
 const PAGE: u32 = 500;
+/// More pods than Kubernetes supports: room for more is not made in advance.
+const MOST: usize = 200_000;
 
 /// A list that the API offers.
 pub(super) struct List {
@@ -24,36 +26,41 @@ pub(super) struct List {
     pub(super) operation: &'static str,
 }
 
+/// One page of a list.
 #[derive(Deserialize)]
-struct Page<T> {
+pub(super) struct Page<T> {
     kind: String,
-    metadata: Metadata,
-    items: Vec<T>,
+    /// What is said of the list.
+    pub(super) metadata: Metadata,
+    /// Its objects.
+    pub(super) items: Vec<T>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+pub(super) struct Metadata {
     r#continue: Option<String>,
     resource_version: Option<String>,
+    remaining_item_count: Option<i64>,
 }
 
 impl Kubernetes {
-    /// Reads a list to its end, and hands over each of its objects. All pages show the same moment,
+    /// Reads a list to its end, page by page, each into the same `body`. All pages show the same moment,
     /// which is not before the first request: without a `resourceVersion` it is answered from etcd,
     /// or from a cache that is known to be as new.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         list: &List,
-        mut each: impl FnMut(T),
+        body: &mut Vec<u8>,
+        mut each: impl FnMut(Page<T>),
     ) -> Result<(), SourceError> {
         let mut params = ListParams::default().limit(PAGE);
-        let mut body = Vec::new();
         loop {
-            let page = self.page(list, &params, &mut body);
+            let page = self.page(list, &params, body);
             let page: Page<T> = self.observed(list.operation, page).await?;
-            page.items.into_iter().for_each(&mut each);
-            let next = page.metadata.r#continue.filter(|token| !token.is_empty());
+            let next = page.metadata.r#continue.clone();
+            each(page);
+            let next = next.filter(|token| !token.is_empty());
             if next.is_none() {
                 return Ok(());
             }
@@ -92,6 +99,14 @@ impl Kubernetes {
         } else {
             Err(list.answers(&format!("a {:?}, not a {}", page.kind, list.kind)))
         }
+    }
+}
+
+impl Metadata {
+    /// About how many objects there are on the pages that follow, as far as that can be believed.
+    pub(super) fn remaining(&self) -> usize {
+        let count = self.remaining_item_count.unwrap_or(0);
+        usize::try_from(count).unwrap_or(0).min(MOST)
     }
 }
 

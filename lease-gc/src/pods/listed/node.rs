@@ -15,8 +15,6 @@ const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 pub(in crate::pods) struct ListedNode {
     /// The node.
     pub node: Node,
-    /// When the kubelet last reported (`lastHeartbeatTime` of the `Ready` condition).
-    pub heartbeat: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -94,9 +92,9 @@ impl TryFrom<Object> for ListedNode {
                 machine_id: info.machine_id.unwrap_or_default(),
                 boot_id: info.boot_id.unwrap_or_default(),
                 readiness: ready.as_ref().map(readiness).unwrap_or_default(),
+                reported: ready.and_then(|condition| condition.last_heartbeat_time),
                 out_of_service,
             },
-            heartbeat: ready.and_then(|condition| condition.last_heartbeat_time),
         })
     }
 }
@@ -163,10 +161,10 @@ mod tests {
                 ready: false,
                 since: Some(time("2026-11-20T11:00:00Z")),
             },
+            reported: Some(time("2026-11-20T10:58:00Z")),
             out_of_service: Some(Some(time("2026-11-20T12:00:00Z"))),
         };
         assert_eq!(listed.node, expected);
-        assert_eq!(listed.heartbeat, Some(time("2026-11-20T10:58:00Z")));
     }
 
     #[test]

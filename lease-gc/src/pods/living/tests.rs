@@ -152,6 +152,32 @@ proptest! {
 }
 
 #[test]
+fn fifty_thousand_pods_with_two_addresses_each_take_about_ten_megabytes() {
+    let mut living = Living::default();
+    for number in 0..50_000_u32 {
+        let named = |bits: u32, attachment| NamedAddress {
+            address: IpAddr::from(Ipv4Addr::from_bits(bits)).into(),
+            attachment,
+        };
+        let ours = ("shop/storage".to_owned(), "net1".to_owned());
+        living.add_pod(Pod {
+            namespace: format!("team-{}", number % 40),
+            name: format!("checkout-service-7d9f8b6c5d-{number:05}"),
+            uid: format!("{number:08x}-3d0e-4a7e-8f29-{number:012x}"),
+            node: format!("worker-{:04}", number % 1000),
+            addresses: vec![named(number, None), named(number + 50_000, Some(ours))],
+            ..Pod::default()
+        });
+    }
+    living.complete();
+    let bytes = living.texts.capacity()
+        + living.pods.capacity() * size_of::<Row>()
+        + (living.by_name.capacity() + living.by_uid.capacity()) * size_of::<u32>()
+        + living.named.capacity() * size_of::<NamedRow>();
+    assert!(bytes < 11_000_000, "{bytes}");
+}
+
+#[test]
 fn the_empty_uid_is_nobodys() {
     let unnamed = Pod {
         mirrors: vec![String::new()],
