@@ -20,13 +20,12 @@ use crate::record::{self, Record, record};
 const NEVER: &str = "0 0 29 2 *";
 
 /// Nothing waits, and nothing but the evidence decides.
-pub const AT_ONCE: [&str; 6] = [
+pub const AT_ONCE: [&str; 5] = [
     "--grace-period=0s",
     "--node-gone-grace=0s",
     "--breaker-min=100000",
     "--breaker-ratio=1",
     "--max-releases-per-second=10000",
-    "--no-adopt",
 ];
 
 /// A store, and a cluster of whose pods it holds the addresses.

@@ -40,6 +40,7 @@ fn a_boot_ends_what_ran_before_it_on_the_same_machine_and_nothing_else() -> Resu
         ("reinstalled", "replaced"),
         ("timeless", "booted"),
         ("named", "booted"),
+        ("fresh", "booted"),
     ] {
         put_pod(&scene, name, node)?;
     }
@@ -72,6 +73,11 @@ fn a_boot_ends_what_ran_before_it_on_the_same_machine_and_nothing_else() -> Resu
             Fate::Released("pod_gone"),
         ),
         (on("silent", "no-boot-told"), Fate::Released("pod_gone")),
+        // It was made after what the node reported last: the node has not told of its new boot yet.
+        (
+            on("booted", "fresh").created("2999-01-01T00:00:00Z"),
+            Fate::Alive,
+        ),
         // Somebody names its address: that is more than a boot.
         (named, Fate::Alive),
         (on("booting", "comes-up"), Fate::Alive),

@@ -237,3 +237,24 @@ fn a_node_that_does_not_say_since_when_it_is_ready_proves_nothing() -> Result<()
     ])?;
     Ok(())
 }
+
+#[test]
+fn a_record_that_cannot_be_released_does_not_keep_the_others() -> Result<()> {
+    let scene = scene()?;
+    let crowded = (0..130).fold(scene.attached("w1", "crowded"), |record, _| {
+        record.address("default", scene.next_address(), 16)
+    });
+    let odd = |container: &str, namespace: &str, name: &str| {
+        let record = scene.attached("w1", container);
+        record.pod(namespace, name, "uid-of-nobody")
+    };
+    let stuck = Fate::Kept("unreleasable");
+    scene.judge(vec![
+        (crowded, stuck),
+        (odd("path", "../../nodes", "n1"), stuck),
+        (odd("capital", "shop", "Web_0"), stuck),
+        (odd("query", "shop", "web?limit=1"), stuck),
+        (scene.attached("w1", "z-gone"), Fate::Released("pod_gone")),
+    ])?;
+    Ok(())
+}

@@ -133,13 +133,15 @@ fn a_node_that_went_is_dead_once_its_kubelet_is_silent() -> Result<()> {
     let kept_now = counts([("node_gone_without_uid", 1), ("node_unknown", 1)]);
     assert_eq!(kept(&collector)?, kept_now);
 
-    // What the leases say cannot be read: nothing is known, so nothing is released.
-    scene
-        .kubernetes
-        .fail(on(Verb::Get, Resource::Leases), Fault::Status(500));
-    collector.sweep_now()?;
-    assert_eq!(scene.holders()?.len(), 7);
+    // What the leases say cannot be read: nobody knows whether the kubelets were silent meanwhile.
+    let leases = on(Verb::Get, Resource::Leases);
+    scene.kubernetes.fail(leases, Fault::Status(500));
+    assert_eq!(candidates(&mut collector)?, counts([]));
+    let unknown = kept(&collector)?.get("lease_unknown").copied();
+    assert_eq!(unknown, Some(4));
     scene.kubernetes.clear_faults();
+    assert_eq!(candidates(&mut collector)?, counts([("node_gone", 4)]));
+    assert_eq!(scene.holders()?.len(), 7);
 
     // One kubelet shows that it lives, another one has its node back.
     let renewed = Timestamp::now().saturating_add(1.second())?;
@@ -167,5 +169,35 @@ fn a_node_that_went_is_dead_once_its_kubelet_is_silent() -> Result<()> {
     // Since then it was silent again.
     assert_eq!(candidates(&mut collector)?, counts([]));
     ensure!(!holds(&scene, "lives", "c")?);
+    Ok(())
+}
+
+#[test]
+fn a_taint_without_a_date_counts_where_the_dead_node_was_seen_without_it() -> Result<()> {
+    let scene = Scene::new()?;
+    let died = |name: &str| machine(name).ready_since(Ready::Unknown, long_ago());
+    let [seen, tainted, flapping] = ["seen", "tainted", "flapping"];
+    scene.kubernetes.put_node(died(seen))?;
+    scene
+        .kubernetes
+        .put_node(died(tainted).taint_out_of_service(None))?;
+    scene.kubernetes.put_node(died(flapping))?;
+    let nodes = [seen, tainted, flapping];
+    scene.write(nodes.map(|node| scene.attached(node, "a")))?;
+    let mut collector = scene.collector(&AT_ONCE)?;
+    let waits = counts([("node_not_ready", 2), ("taint_undated", 1)]);
+    assert_eq!(kept(&collector)?, waits);
+    scene
+        .kubernetes
+        .put_node(died(seen).taint_out_of_service(None))?;
+    // This one was Ready in between: the taint may be from before.
+    let again = died(flapping).ready_since(Ready::Unknown, Timestamp::now());
+    scene
+        .kubernetes
+        .put_node(again.taint_out_of_service(None))?;
+    collector.sweep_now()?;
+    assert_eq!(kept(&collector)?, counts([("taint_undated", 2)]));
+    ensure!(!holds(&scene, seen, "a")?);
+    assert_eq!(scene.holders()?.len(), 2);
     Ok(())
 }
