@@ -32,6 +32,7 @@ pub mod process;
 pub mod prometheus;
 pub mod random;
 pub mod raw;
+pub mod reconciling;
 pub mod record;
 pub mod skip;
 pub mod vectors;

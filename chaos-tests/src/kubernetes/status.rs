@@ -12,13 +12,20 @@ const RETRY_AFTER: u16 = 1;
 pub(super) struct Refusal {
     pub(super) code: u16,
     pub(super) message: String,
+    /// More for programs (`metav1.StatusDetails`).
+    details: Value,
 }
 
 impl Refusal {
     pub(super) fn new(code: u16, message: impl Into<String>) -> Self {
+        let details = match code {
+            429 => json!({"retryAfterSeconds": RETRY_AFTER}),
+            _ => json!({}),
+        };
         Self {
             code,
             message: message.into(),
+            details,
         }
     }
 
@@ -37,16 +44,17 @@ impl Refusal {
         Self::new(code, message)
     }
 
+    /// There is no such object. Only with its name is it the word of the API, and not that of a
+    /// proxy on the way.
     pub(super) fn not_found(plural: &str, name: &str) -> Self {
-        Self::new(404, format!("{plural} \"{name}\" not found"))
+        Self {
+            details: json!({"name": name, "kind": plural}),
+            ..Self::new(404, format!("{plural} \"{name}\" not found"))
+        }
     }
 
     /// The object that says so.
     pub(super) fn status(&self) -> Value {
-        let details = match self.code {
-            429 => json!({"retryAfterSeconds": RETRY_AFTER}),
-            _ => json!({}),
-        };
         json!({
             "kind": "Status",
             "apiVersion": "v1",
@@ -54,7 +62,7 @@ impl Refusal {
             "status": "Failure",
             "message": self.message,
             "reason": reason(self.code),
-            "details": details,
+            "details": self.details,
             "code": self.code,
         })
     }
