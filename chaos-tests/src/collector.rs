@@ -82,6 +82,16 @@ impl Collector {
         process::run(command, "", Finish::Normal)
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
+    /// Where it serves its metrics.
+    pub fn address(&self) -> SocketAddr {
+        address(self.place)
+    }
+
     /// Sends a signal.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         self.daemon.signal(signal)
@@ -122,7 +132,7 @@ impl Collector {
 
     /// What a path of its HTTP server answers.
     pub fn get(&self, path: &str) -> Result<Answer> {
-        Client::plain(address(self.place)).get(path)
+        Client::plain(self.address()).get(path)
     }
 
     /// Its metrics now.
