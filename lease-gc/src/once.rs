@@ -6,6 +6,7 @@ use store::clock::Clock as _;
 use store::election::Leadership;
 use store::retry::Deadline;
 
+use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
 use crate::report::SweepReport;
 use crate::signals::Shutdown;
@@ -67,7 +68,7 @@ impl Collector {
         let deadline = Deadline::after(self.store.clock(), MARGIN);
         if let Err(error) = self.store.resign(leadership, deadline).await {
             // The lease ends by itself.
-            tracing::warn!(error = %crate::chain::chain(&error), "could not hand over");
+            tracing::warn!(error = %chain(&error), "could not hand over");
         }
         swept
     }
@@ -95,7 +96,7 @@ impl Collector {
             leader.clone_from(&record.identity);
         };
         let failed = |error: &store::etcd::EtcdError| {
-            tracing::warn!(error = %crate::chain::chain(error), "the election goes on");
+            tracing::warn!(error = %chain(error), "the election goes on");
         };
         let patience = self.candidate.ttl + MARGIN;
         let campaign = self.store.campaign(&self.candidate, led_by, failed);

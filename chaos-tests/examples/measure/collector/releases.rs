@@ -25,7 +25,12 @@ pub(super) fn measure() -> Result<()> {
     ensure!(left == u64::try_from(LIVING)?, "{left} records are left");
     let took = releasing - judging;
     let rate = f64::from(u32::try_from(LEAKED)?) / took;
-    let mut table = Table::new(["leaked", "sweep that marks s", "that releases s", "releases/s"]);
+    let mut table = Table::new([
+        "leaked",
+        "sweep that marks s",
+        "that releases s",
+        "releases/s",
+    ]);
     table.row(&[
         LEAKED.to_string(),
         format!("{judging:.3}"),
