@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 pub use self::cluster::Mark;
-pub use self::fault::{Fault, When, on};
+pub use self::fault::{Fault, Hold, When, on};
 pub use self::lease::{Lease, lease};
 pub use self::node::{Node, Ready, node};
 pub use self::pod::{Pod, network, pod};

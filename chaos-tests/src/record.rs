@@ -82,6 +82,16 @@ impl Record {
         self
     }
 
+    /// Whose record it is.
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// The addresses that it names, in its order.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.held.iter().map(|(_, ip)| *ip).collect()
+    }
+
     /// The keys and their values: the record, then its addresses.
     pub fn entries(&self, layout: &Layout) -> Vec<(String, String)> {
         let record = (layout.owner(&self.holder), self.value.to_string());

@@ -1,8 +1,17 @@
 //! Answers that a server gives on a bad day.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use tokio::sync::watch;
+
 use super::cluster::Mark;
 use super::request::Verb;
 use super::resource::Resource;
+
+/// A request that is not made within this time never will be.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is done instead of answering well.
 #[derive(Clone, Debug)]
@@ -17,8 +26,42 @@ pub enum Fault {
     CutBody,
     /// List nothing, without any error.
     Empty,
+    /// Answer well, but not before the test lets go.
+    Hold(Hold),
     /// Answer as of an earlier moment; the pages of a list that began otherwise stay as they are.
     Stale(Mark),
+}
+
+/// Holds requests up, so that the test can act while somebody waits for the answer.
+#[derive(Clone, Debug)]
+pub struct Hold(watch::Sender<bool>);
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Hold {
+    /// Waits until a request is held up.
+    pub fn wait_for_request(&self) -> Result<()> {
+        let patience = Instant::now() + PATIENCE;
+        while self.0.receiver_count() == 0 {
+            ensure!(Instant::now() < patience, "no request came to be held up");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Lets all requests go on, those to come too.
+    pub fn let_go(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(super) async fn wait(&self) {
+        // The sender lives as long as the fault that asked to wait.
+        let _ = self.0.subscribe().wait_for(|free| *free).await;
+    }
 }
 
 /// Which requests a fault strikes.

@@ -42,6 +42,7 @@ pub(super) async fn answer(
         .strike(request.verb, target.resource, page);
     match &fault {
         Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Hold(hold)) => hold.wait().await,
         Some(Fault::Status(code)) => return Refusal::of(*code).response(),
         _ => {}
     }
