@@ -4,10 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context as _, Result, ensure};
+use chaos_tests::collector::Collector;
 use chaos_tests::kubernetes::{Pod, Ready, network, pod};
 use chaos_tests::lab::Lab;
 use chaos_tests::plugin;
-use chaos_tests::reconciling::{AT_ONCE, Scene, counts, long_ago, machine};
+use chaos_tests::reconciling::{AT_ONCE, Scene, count, counts, long_ago, machine};
 use serde_json::{Value, json};
 
 /// Four addresses: from 10.87.0.10 to 10.87.0.13.
@@ -176,10 +177,9 @@ fn an_address_that_somebody_holds_is_a_conflict_and_no_adoption() -> Result<()> 
 #[test]
 fn an_address_must_be_missing_twice_for_the_same_pod() -> Result<()> {
     let scene = registered()?;
-    let adopted = |collector: &chaos_tests::collector::Collector| {
+    let adopted = |collector: &Collector| {
         let metrics = collector.metrics()?;
-        let adopted = metrics.value("etcd_ipam_adopted_total", &[]);
-        adopted.context("no such metric")
+        count(&metrics, "etcd_ipam_adopted_total", &[])
     };
     scene.kubernetes.put_pod(living("first", &[ip(11)]))?;
     let mut collector = scene.collector(&AT_ONCE)?;
@@ -187,7 +187,7 @@ fn an_address_must_be_missing_twice_for_the_same_pod() -> Result<()> {
     scene.kubernetes.delete_pod("shop", "first")?;
     scene.kubernetes.put_pod(living("second", &[ip(11)]))?;
     collector.sweep_now()?;
-    assert_eq!(adopted(&collector)?, 0.0);
+    assert_eq!(adopted(&collector)?, 0);
     // Its status is gone for a moment.
     scene
         .kubernetes
@@ -195,9 +195,9 @@ fn an_address_must_be_missing_twice_for_the_same_pod() -> Result<()> {
     collector.sweep_now()?;
     scene.kubernetes.put_pod(living("second", &[ip(11)]))?;
     collector.sweep_now()?;
-    assert_eq!(adopted(&collector)?, 0.0);
+    assert_eq!(adopted(&collector)?, 0);
     collector.sweep_now()?;
-    assert_eq!(adopted(&collector)?, 1.0);
+    assert_eq!(adopted(&collector)?, 1);
     Ok(())
 }
 

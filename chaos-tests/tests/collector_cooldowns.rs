@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::kubernetes::pod;
 use chaos_tests::plugin::network;
-use chaos_tests::reconciling::{AT_ONCE, Scene, counts};
+use chaos_tests::reconciling::{AT_ONCE, Scene, count, counts};
 use serde_json::{Value, json};
 
 /// A network with two addresses.
@@ -57,7 +57,7 @@ fn a_rest_ends_once_it_was_seen_for_all_of_the_cooldown() -> Result<()> {
         began.elapsed()
     );
     let metrics = collector.metrics()?;
-    assert_eq!(metrics.value("etcd_ipam_rests_ended_total", &[]), Some(1.0));
+    assert_eq!(count(&metrics, "etcd_ipam_rests_ended_total", &[])?, 1);
     let net = net("2s");
     assert_eq!(scene.lab.node.add("b", &net)?.success()?.ip()?, ip);
     scene

@@ -9,7 +9,7 @@ use chaos_tests::collector::Collector;
 use chaos_tests::kubernetes::pod;
 use chaos_tests::layout::holder;
 use chaos_tests::plugin::{dual_stack, network};
-use chaos_tests::reconciling::{AT_ONCE, Scene};
+use chaos_tests::reconciling::{AT_ONCE, Scene, count};
 use chaos_tests::record::record;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -93,7 +93,7 @@ fn every_tenancy_that_ends_is_told_with_its_cause() -> Result<()> {
         scene.kubernetes.put_pod(pod("test", name, &uid, "n1"))?;
     }
     let mut collector = writes_to(&scene, &file)?;
-    let lives = node.add("lives", &net("net"))?.success()?;
+    let first = node.add("lives", &net("net"))?.success()?;
     node.add("lives", &net("net"))?.success()?;
     node.add("restarted", &net("net"))?.success()?;
     let deleted = node.add("deleted", &net("net"))?.success()?.ip()?;
@@ -138,27 +138,21 @@ fn every_tenancy_that_ends_is_told_with_its_cause() -> Result<()> {
     );
 
     let metrics = collector.metrics()?;
-    let count = |name: &str, network: &str| metrics.value(name, &[("network", network)]);
+    let of = |name: &str, network: &str| count(&metrics, name, &[("network", network)]);
     let (allocations, releases) = ("etcd_ipam_allocations_total", "etcd_ipam_releases_total");
-    assert_eq!(count(allocations, "net"), Some(3.0));
-    assert_eq!(count(releases, "net"), Some(2.0));
-    assert_eq!(count(allocations, "other-net"), Some(1.0));
-    assert_eq!(count(releases, "other-net"), Some(1.0));
-    assert_eq!(
-        metrics.value("etcd_ipam_history_lines_total", &[]),
-        Some(5.0)
-    );
-    assert_eq!(
-        metrics.value("etcd_ipam_history_gaps_total", &[]),
-        Some(0.0)
-    );
+    assert_eq!(of(allocations, "net")?, 3);
+    assert_eq!(of(releases, "net")?, 2);
+    assert_eq!(of(allocations, "other-net")?, 1);
+    assert_eq!(of(releases, "other-net")?, 1);
+    assert_eq!(count(&metrics, "etcd_ipam_history_lines_total", &[])?, 5);
+    assert_eq!(count(&metrics, "etcd_ipam_history_gaps_total", &[])?, 0);
     ensure!(
         !scene
             .lab
             .holdings()?
             .of(&holder("n1", "net", "lives"))?
             .is_empty(),
-        "{lives:?}"
+        "{first:?}"
     );
     Ok(())
 }
