@@ -126,11 +126,7 @@ impl Shared {
     }
 
     /// Passes it on to the other side, unless the network is cut.
-    fn write(
-        &self,
-        mut to: &TcpStream,
-        arriving: &mpsc::Receiver<Vec<u8>>,
-    ) -> std::io::Result<()> {
+    fn write(&self, mut to: &TcpStream, arriving: &mpsc::Receiver<Vec<u8>>) -> std::io::Result<()> {
         for piece in arriving {
             let passes = self.changed.wait_while(self.state(), |state| state.is_cut);
             drop(passes.unwrap_or_else(PoisonError::into_inner));
