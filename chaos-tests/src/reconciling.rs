@@ -158,9 +158,9 @@ impl Scene {
         }
         self.write(table.into_iter().map(|(record, _)| record))?;
         let run = self.once(&AT_ONCE)?;
-        assert_eq!(self.holders()?, left, "{run:?}");
-        assert_eq!(run.released()?, released, "{run:?}");
-        assert_eq!(run.last("kept")?, kept, "{run:?}");
+        let found = (self.holders()?, run.released()?, run.last("kept")?);
+        let wanted = (left, released, kept);
+        ensure!(found == wanted, "{found:?}, not {wanted:?}: {run:?}");
         Ok(run)
     }
 }
@@ -203,10 +203,22 @@ pub fn by_label(metrics: &Metrics, name: &str) -> Tally {
     let samples = metrics.with(name, &[]).filter(|sample| sample.value > 0.0);
     let counts = samples.filter_map(|sample| {
         let label = sample.labels.values().next()?;
-        // Small counts: they print without a fraction.
-        Some((label.clone(), sample.value.to_string().parse().ok()?))
+        Some((label.clone(), whole(sample.value)?))
     });
     counts.collect()
+}
+
+/// The sum over the samples of a metric that have at least these labels. Fails if there is none, or
+/// if it is no whole number.
+pub fn count(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> Result<u64> {
+    let value = metrics.value(name, labels);
+    let value = value.with_context(|| format!("no {name} with {labels:?}"))?;
+    whole(value).with_context(|| format!("{name} is {value}"))
+}
+
+/// A whole number prints without a fraction.
+fn whole(value: f64) -> Option<u64> {
+    value.to_string().parse().ok()
 }
 
 /// A node that has long been ready. What it says of its machine and boot is what

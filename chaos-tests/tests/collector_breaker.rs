@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use chaos_tests::collector::Collector;
 use chaos_tests::kubernetes::pod;
 use chaos_tests::layout::holder;
-use chaos_tests::reconciling::{AT_ONCE, Scene, by_label, counts, machine};
+use chaos_tests::reconciling::{AT_ONCE, Scene, by_label, count, counts, machine};
 
 /// Nothing waits, and the breakers are set as they are without any flag.
 const CAREFUL: [&str; 2] = ["--grace-period=0s", "--max-releases-per-second=10000"];
@@ -58,12 +58,9 @@ fn holders(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
 }
 
 /// What the breaker of this kind says: whether it is open, and how often it opened.
-fn breaker(collector: &Collector, kind: &str) -> Result<(f64, f64)> {
+fn breaker(collector: &Collector, kind: &str) -> Result<(u64, u64)> {
     let metrics = collector.metrics()?;
-    let value = |name| {
-        let value = metrics.value(name, &[("kind", kind)]);
-        value.with_context(|| format!("no {name} of {kind}"))
-    };
+    let value = |name| count(&metrics, name, &[("kind", kind)]);
     let (open, trips) = ("etcd_ipam_breaker_open", "etcd_ipam_breaker_trips_total");
     Ok((value(open)?, value(trips)?))
 }
@@ -88,8 +85,8 @@ fn too_many_vanished_pods_are_reported_and_kept_until_they_are_believable() -> R
     let mut collector = scene.collector(&CAREFUL)?;
     for _ in 0..4 {
         collector.sweep_now()?;
-        assert_eq!(breaker(&collector, "pods")?, (1.0, 1.0));
-        assert_eq!(breaker(&collector, "nodes")?, (0.0, 0.0));
+        assert_eq!(breaker(&collector, "pods")?, (1, 1));
+        assert_eq!(breaker(&collector, "nodes")?, (0, 0));
         let kept = by_label(&collector.metrics()?, "etcd_ipam_kept");
         assert_eq!(kept, counts([("breaker", 100)]));
         assert_eq!(scene.holders()?.len(), 1000);
@@ -109,11 +106,11 @@ fn too_many_vanished_pods_are_reported_and_kept_until_they_are_believable() -> R
     let lost: Vec<_> = (0..1000).filter(|number| is_leaked(*number)).collect();
     put_pods(&scene, lost[..49].iter().copied())?;
     collector.sweep_now()?;
-    assert_eq!(breaker(&collector, "pods")?, (1.0, 1.0));
+    assert_eq!(breaker(&collector, "pods")?, (1, 1));
     assert_eq!(scene.holders()?.len(), 1000);
     put_pods(&scene, [lost[49]])?;
     collector.sweep_now()?;
-    assert_eq!(breaker(&collector, "pods")?, (0.0, 1.0));
+    assert_eq!(breaker(&collector, "pods")?, (0, 1));
     assert_eq!(scene.holders()?.len(), 950);
     ensure!(
         scene
@@ -143,16 +140,16 @@ fn three_nodes_that_boot_at_once_are_one_too_many() -> Result<()> {
     for node in &nodes[..3] {
         boot(node)?;
     }
-    for expected in [(0.0, 0.0), (1.0, 1.0), (1.0, 1.0)] {
+    for expected in [(0, 0), (1, 1), (1, 1)] {
         collector.sweep_now()?;
         assert_eq!(breaker(&collector, "nodes")?, expected);
         assert_eq!(scene.holders()?.len(), 18);
     }
-    assert_eq!(breaker(&collector, "pods")?, (0.0, 0.0));
+    assert_eq!(breaker(&collector, "pods")?, (0, 0));
     // One of them was a mistake of its kubelet's.
     scene.kubernetes.put_node(machine(&nodes[0]))?;
     collector.sweep_now()?;
-    assert_eq!(breaker(&collector, "nodes")?, (0.0, 1.0));
+    assert_eq!(breaker(&collector, "nodes")?, (0, 1));
     let left = scene.holders()?;
     assert_eq!(left.len(), 14);
     ensure!(left.contains(&holder(&nodes[0], "net", "a-w0")));

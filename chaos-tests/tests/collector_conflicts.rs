@@ -1,32 +1,31 @@
 //! An address that one holds and another uses: kept, reported, never decided by the collector.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use chaos_tests::collector::Collector;
 use chaos_tests::kubernetes::{network, pod};
 use chaos_tests::layout::holder;
 use chaos_tests::plugin;
-use chaos_tests::reconciling::{AT_ONCE, Fate, Scene, by_label, counts};
+use chaos_tests::reconciling::{AT_ONCE, Fate, Scene, by_label, count, counts};
 use serde_json::{Value, json};
 
 fn net() -> Value {
     plugin::network("net", json!({"range": "10.88.0.0/24"}))
 }
 
-fn conflicts(collector: &Collector) -> Result<f64> {
-    let conflicts = collector.metrics()?.value("etcd_ipam_conflicts", &[]);
-    conflicts.context("no such metric")
+fn conflicts(collector: &Collector) -> Result<u64> {
+    count(&collector.metrics()?, "etcd_ipam_conflicts", &[])
 }
 
 /// The events about this pod: reason, type and note.
 fn events(scene: &Scene, pod: &str) -> Result<Vec<[String; 3]>> {
     let mut events = scene.kubernetes.events()?;
-    events.retain(|event| event["regarding"]["name"] == pod);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let events = events.iter().map(|event| {
-        let [reason, kind, note] = ["reason", "type", "note"].map(|key| text(&event[key]));
-        [reason, kind, note]
-    });
-    Ok(events.collect())
+    let text = |event: &Value, path: &str| {
+        let text = event.pointer(path).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    events.retain(|event| text(event, "/regarding/name") == pod);
+    let fields = |event| ["/reason", "/type", "/note"].map(|path| text(event, path));
+    Ok(events.iter().map(fields).collect())
 }
 
 #[test]
@@ -80,7 +79,7 @@ fn a_conflict_is_counted_while_it_lasts_and_told_once() -> Result<()> {
     scene.kubernetes.put_pod(claim())?;
     let mut collector = scene.collector(&AT_ONCE)?;
     for _ in 0..2 {
-        assert_eq!(conflicts(&collector)?, 1.0);
+        assert_eq!(conflicts(&collector)?, 1);
         let kept = by_label(&collector.metrics()?, "etcd_ipam_kept");
         assert_eq!(kept, counts([("conflict", 1)]));
         collector.sweep_now()?;
@@ -109,15 +108,15 @@ fn a_conflict_is_counted_while_it_lasts_and_told_once() -> Result<()> {
     let own = pod("test", "pod-a", "uid-a", "n1");
     scene.kubernetes.put_pod(own)?;
     collector.sweep_now()?;
-    assert_eq!(conflicts(&collector)?, 0.0);
+    assert_eq!(conflicts(&collector)?, 0);
     scene.kubernetes.put_pod(claim())?;
     collector.sweep_now()?;
     // The holder lives now. What only the status names, the cluster's own network may have given.
-    assert_eq!(conflicts(&collector)?, 0.0);
+    assert_eq!(conflicts(&collector)?, 0);
     let status = [network("default/net", "net1", &[&ip])];
     scene.kubernetes.put_pod(claim().network_status(status))?;
     collector.sweep_now()?;
-    assert_eq!(conflicts(&collector)?, 1.0);
+    assert_eq!(conflicts(&collector)?, 1);
     collector.wait_until("it was told again", |_| {
         Ok(told(&events(&scene, "thief")?, 2))
     })?;

@@ -4,7 +4,7 @@
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
-use chaos_tests::kubernetes::{Fault, Hold, Resource, Verb, on, pod};
+use chaos_tests::kubernetes::{Fault, Hold, Resource, Verb, When, on, pod};
 use chaos_tests::layout::holder;
 use chaos_tests::plugin::{Call, network};
 use chaos_tests::reconciling::{AT_ONCE, Run, Scene, counts};
@@ -17,9 +17,13 @@ fn net() -> Value {
 /// Sweeps twice, and does something when all is read and judged and the first record is about to
 /// be released.
 fn once_while(scene: &Scene, act: impl FnOnce() -> Result<()>) -> Result<Run> {
+    once_while_asked(scene, on(Verb::Get, Resource::Pods), act)
+}
+
+/// Sweeps twice, and does something while such a request waits for its answer.
+fn once_while_asked(scene: &Scene, when: When, act: impl FnOnce() -> Result<()>) -> Result<Run> {
     let hold = Hold::default();
-    let looks = on(Verb::Get, Resource::Pods);
-    scene.kubernetes.fail(looks, Fault::Hold(hold.clone()));
+    scene.kubernetes.fail(when, Fault::Hold(hold.clone()));
     thread::scope(|scope| {
         let run = scope.spawn(|| scene.once(&AT_ONCE));
         let acted = hold.wait_for_request().and_then(|()| act());
@@ -160,5 +164,72 @@ fn a_sandbox_that_was_made_anew_leaves_its_forerunner_behind() -> Result<()> {
     let holdings = scene.lab.holdings()?;
     ensure!(!holdings.of(&holder("n1", "net", "third"))?.is_empty());
     assert_eq!(holdings.owners(), 1);
+    Ok(())
+}
+
+#[test]
+fn what_came_after_the_store_was_read_is_not_judged_by_that_reading() -> Result<()> {
+    let scene = Scene::new()?;
+    let node = &scene.lab.node;
+    node.add("old", &net())?.success()?;
+    let nodes = on(Verb::List, Resource::Nodes).times(1);
+    let run = once_while_asked(&scene, nodes, || {
+        node.add("young", &net())?.success()?;
+        Ok(())
+    })?;
+    assert_eq!(run.reports[0]["records"], 1);
+    assert_eq!(run.first("candidates")?, counts([("pod_gone", 1)]));
+    // For the second sweep it is the first time.
+    assert_eq!(run.last("candidates")?, counts([("pod_gone", 1)]));
+    let holdings = scene.lab.holdings()?;
+    ensure!(!holdings.of(&holder("n1", "net", "young"))?.is_empty());
+    assert_eq!(holdings.owners(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_store_that_was_frozen_since_it_was_read_is_not_changed() -> Result<()> {
+    let scene = Scene::new()?;
+    let node = &scene.lab.node;
+    node.add("a", &net())?.success()?;
+    let freeze = scene.lab.layout.freeze();
+    let run = once_while(&scene, || scene.lab.raw.put(freeze.clone(), "a test"));
+    let error = run.err().map(|error| format!("{error:#}"));
+    ensure!(
+        error.as_ref().is_some_and(|error| error.contains("frozen")),
+        "{error:?}"
+    );
+    assert_eq!(scene.lab.holdings()?.owners(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_store_that_has_forgotten_the_revision_of_the_reading_voids_the_sweep() -> Result<()> {
+    let scene = Scene::new()?;
+    scene.lab.node.add("a", &net())?.success()?;
+    let pods = on(Verb::List, Resource::Pods).times(1);
+    let run = once_while_asked(&scene, pods, || {
+        scene.lab.raw.put("/another/key", "")?;
+        let now = scene
+            .lab
+            .raw
+            .ask(async |client| client.get("/another/key", None).await)?;
+        let revision = now
+            .kvs()
+            .first()
+            .map_or(0, etcd_client::KeyValue::mod_revision);
+        scene
+            .lab
+            .raw
+            .ask(async |client| client.compact(revision, None).await)?;
+        Ok(())
+    });
+    let error = run.err().map(|error| format!("{error:#}"));
+    ensure!(
+        error.as_ref().is_some_and(|error| error.contains("void")),
+        "{error:?}"
+    );
+    assert_eq!(scene.lab.holdings()?.owners(), 1);
+    assert_eq!(scene.once(&AT_ONCE)?.released()?, counts([("pod_gone", 1)]));
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Readings of the cluster that fail or lie: nothing is released by them, and the next good one
 //! counts again.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use chaos_tests::collector::Collector;
 use chaos_tests::kubernetes::{Fault, Request, Resource, Verb, on, pod};
 use chaos_tests::lab::at_once;
 use chaos_tests::layout::holder;
-use chaos_tests::reconciling::{AT_ONCE, Scene, by_label, counts};
+use chaos_tests::reconciling::{AT_ONCE, Scene, by_label, count, counts};
 
 /// A scene with more pods than fit on a page, and a record whose pod is gone.
 fn two_pages() -> Result<Scene> {
@@ -31,10 +31,9 @@ fn holds(scene: &Scene, name: &str) -> Result<bool> {
 }
 
 /// How many sweeps ended so.
-fn ended(collector: &Collector, result: &str) -> Result<f64> {
-    let metrics = collector.metrics()?;
-    let count = metrics.value("etcd_ipam_sweeps_total", &[("result", result)]);
-    count.with_context(|| format!("no sweeps of the result {result}"))
+fn ended(collector: &Collector, result: &str) -> Result<u64> {
+    let labels = [("result", result)];
+    count(&collector.metrics()?, "etcd_ipam_sweeps_total", &labels)
 }
 
 #[test]
@@ -71,7 +70,7 @@ fn a_list_that_was_not_read_whole_voids_the_sweep_and_the_next_good_one_works() 
         collector.sweep_now()?;
         scene.kubernetes.clear_faults();
         ensure!(holds(&scene, "dead")?, "released by {about}");
-        assert_eq!(ended(&collector, "void")?, voids + 1.0, "{about}");
+        assert_eq!(ended(&collector, "void")?, voids + 1, "{about}");
         // What was seen before the void sweep still counts.
         collector.sweep_now()?;
         ensure!(!holds(&scene, "dead")?, "not released after {about}");
@@ -111,8 +110,8 @@ fn a_direct_look_that_fails_or_is_no_word_of_the_api_releases_nothing() -> Resul
             .fail(on(Verb::Get, Resource::Pods), fault.clone());
         collector.sweep_now()?;
         ensure!(holds(&scene, "dead")?, "released by {fault:?}");
-        let so_far = u32::try_from(number + 1)?;
-        assert_eq!(ended(&collector, "interrupted")?, f64::from(so_far));
+        let so_far = u64::try_from(number + 1)?;
+        assert_eq!(ended(&collector, "interrupted")?, so_far);
         scene.kubernetes.clear_faults();
         // So that the pods are not given up as invisible from here.
         scene.lab.raw.put(scene.lab.layout.freeze(), "a test")?;

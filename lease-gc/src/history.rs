@@ -106,16 +106,20 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
         let mut sink = self.open_sink()?;
         let from = self.resume(&sink).await?;
         let mut watch = self.watch(from).await?;
-        self.unrecorded.get_or_insert(from - 1);
+        // At once: where nothing is recorded yet, nobody else could go on from here.
+        self.record_what_is_synced(fence, &sink, from - 1).await?;
+        let clock = self.store.clock();
+        let mut recorded = clock.monotonic();
         loop {
-            let due = self.store.clock().sleep(LAG);
+            // Counted from the last time, however much is written meanwhile.
+            let since = clock.monotonic().saturating_sub(recorded);
+            let due = clock.sleep(LAG.saturating_sub(since));
             let changes = tokio::select! {
                 changes = watch.next() => changes,
                 () = due, if self.unrecorded.is_some() => {
                     if let Some(revision) = self.unrecorded {
-                        sink.sync().map_err(|error| self.file_error(error))?;
-                        self.record(fence, revision).await?;
-                        self.unrecorded = None;
+                        self.record_what_is_synced(fence, &sink, revision).await?;
+                        recorded = clock.monotonic();
                     }
                     continue;
                 }
@@ -210,6 +214,19 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             None => self.causes.take(&before.id).unwrap_or("released"),
         };
         Tenancy::all(&attachment, &before, until, why, change.revision)
+    }
+
+    async fn record_what_is_synced(
+        &mut self,
+        fence: &Fence,
+        sink: &Sink,
+        revision: i64,
+    ) -> Result<(), Stopped> {
+        self.unrecorded = Some(revision);
+        sink.sync().map_err(|error| self.file_error(error))?;
+        self.record(fence, revision).await?;
+        self.unrecorded = None;
+        Ok(())
     }
 
     async fn record(&self, fence: &Fence, revision: i64) -> Result<(), Stopped> {
