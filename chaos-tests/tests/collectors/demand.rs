@@ -117,10 +117,9 @@ fn a_schedule_is_kept_with_the_arguments_of_the_first_manifest() -> Result<()> {
         begun.retain(|line| line["occasion"] == "schedule");
         anyhow::Ok(begun)
     };
-    while scheduled(&collector)?.is_empty() {
-        // A minute comes within a minute, but then the patience of one wait is over.
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    // One wait may end just before the minute does.
+    let _ = collector.wait_until("it is due", |it| Ok(!scheduled(it)?.is_empty()));
+    collector.wait_until("it is due", |it| Ok(!scheduled(it)?.is_empty()))?;
     let begun = scheduled(&collector)?;
     let time = begun[0]["timestamp"].as_str().context("no time")?;
     let second = time.split(':').nth(2).context("no second")?;

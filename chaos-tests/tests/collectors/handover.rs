@@ -6,7 +6,9 @@ use chaos_tests::collectors::{
     Cluster, Leader, begin_to_collect, collect, logged, saying, wait_for_first_sweep,
     wait_until_it_follows,
 };
+use chaos_tests::kubernetes::{Fault, Resource, Verb, on};
 use chaos_tests::lab::Lab;
+use nix::sys::signal::Signal;
 
 use crate::{SHORT_LEASE, SLOWLY};
 
@@ -128,4 +130,47 @@ fn a_leader_that_slept_through_its_lease_releases_nothing_more() -> Result<()> {
     assert_eq!(again.identity, "first");
     assert!(again.token > new.token);
     first.wait_until("it leads", Collector::is_leader)
+}
+
+#[test]
+fn a_leader_that_is_told_to_end_while_nobody_answers_ends_all_the_same() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let cluster = Cluster::new(&lab.etcd)?;
+    let mut collector = cluster.collector("it", &[])?;
+    wait_for_first_sweep(&mut collector)?;
+    cluster
+        .kubernetes
+        .fail(on(Verb::List, Resource::Nodes), Fault::Hang);
+    let before = cluster.kubernetes.request_count();
+    collector.signal(Signal::SIGHUP)?;
+    collector.wait_until("it asks Kubernetes", |_| {
+        Ok(cluster.kubernetes.request_count() >= before + 2)
+    })?;
+    lab.etcd.pause()?;
+    let (status, log) = collector.stop()?;
+    assert!(status.success(), "{status}");
+    assert_eq!(saying(&log, "could not hand over in time").len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_leader_whose_key_an_operator_deletes_stands_for_election_again() -> Result<()> {
+    let lab = Lab::new()?;
+    let cluster = Cluster::new(&lab.etcd)?;
+    let mut first = cluster.collector("first", &SLOWLY)?;
+    wait_for_first_sweep(&mut first)?;
+    cluster.hold(1..=10)?;
+    begin_to_collect(&mut first)?;
+    let mut second = cluster.collector("second", &[])?;
+    wait_until_it_follows(&mut second)?;
+    lab.raw.delete(lab.layout.leader("default"))?;
+    let new = cluster.wait_for_leader(&["first"])?;
+    assert_eq!(new.identity, "second");
+    wait_until_it_follows(&mut first)?;
+    assert_eq!(
+        cluster.held()?.len(),
+        10 - logged(&first, "released")?.len()
+    );
+    assert!(!first.is_leader()? && second.is_leader()?);
+    Ok(())
 }
