@@ -135,6 +135,11 @@ impl Collector {
         Client::plain(self.address()).get(path)
     }
 
+    /// What a path of its HTTP server answers to another method than GET.
+    pub fn send(&self, method: &str, path: &str) -> Result<Answer> {
+        Client::plain(address(self.place)).send(method, path, "")
+    }
+
     /// Its metrics now.
     pub fn metrics(&self) -> Result<Metrics> {
         let answer = self.get("/metrics")?;

@@ -186,6 +186,14 @@ impl EtcdServer {
         Ok(&self.tls.as_ref().context("started without TLS")?.client)
     }
 
+    /// Replaces the authority and all certificates, in their files. A server that runs goes on with
+    /// those that it had.
+    pub fn renew_certificates(&mut self) -> Result<()> {
+        ensure!(self.tls.is_some(), "started without TLS");
+        self.tls = Some(Tls::new(self.home.path(), self.place)?);
+        Ok(())
+    }
+
     /// A way in past the programs under test.
     pub fn raw(&self) -> Result<Raw> {
         self.raw_as(None)

@@ -105,7 +105,10 @@ impl Cli {
         if self.run.once && self.source.enable_pod_watch {
             return together("--enable-pod-watch", "--once");
         }
-        self.etcd.lack().or_else(|| self.unreadable())
+        self.etcd
+            .lack()
+            .or_else(|| self.unreadable())
+            .or_else(|| self.etcd.unusable())
     }
 
     /// A file that is to be read and cannot be. That of `--pods-from` may be a pipe, which can be

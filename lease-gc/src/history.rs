@@ -23,6 +23,7 @@ use store::store::Store;
 pub use self::causes::Causes;
 use self::sink::Sink;
 use self::tenancy::Tenancy;
+use crate::chain::chain;
 use crate::metrics::Metrics;
 
 /// How long the position may lag behind the lines that are written.
@@ -79,7 +80,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             match self.follow_once(fence).await {
                 Stopped::NotLeader => return,
                 error => {
-                    tracing::warn!(error = %crate::chain::chain(&error), "the history is interrupted");
+                    tracing::warn!(error = %chain(&error), "the history is interrupted");
                 }
             }
             self.store.clock().sleep(AFTER_FAILURE).await;

@@ -14,7 +14,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use jiff::Zoned;
 use tokio::net::TcpListener;
@@ -34,14 +34,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What accompanies every answer: it is fresh, and it is what it says it is.
-const HEADERS: AppendHeaders<[(HeaderName, &str); 2]> = AppendHeaders([
+const HEADERS: [(HeaderName, &str); 2] = [
     (CACHE_CONTROL, "no-store"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-]);
+];
 
 /// What accompanies the page. It needs nothing but its own styles; should a name get through that
 /// looks like a script, no browser runs it.
-const PAGE_HEADERS: AppendHeaders<[(HeaderName, &str); 3]> = AppendHeaders([
+const PAGE_HEADERS: [(HeaderName, &str); 3] = [
     (CONTENT_TYPE, "text/html; charset=utf-8"),
     (
         CONTENT_SECURITY_POLICY,
@@ -49,7 +49,7 @@ const PAGE_HEADERS: AppendHeaders<[(HeaderName, &str); 3]> = AppendHeaders([
          form-action 'none'; frame-ancestors 'none'",
     ),
     (REFERRER_POLICY, "no-referrer"),
-]);
+];
 
 /// The address is not to be had.
 #[derive(Debug, thiserror::Error)]

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
 use store::clock::Clock as _;
+use store::collect::Fenced;
 use store::election::{Fence, LeaderRecord, Leadership, Lost};
 use store::etcd::EtcdError;
 use store::request::PendingRequest;
 use store::retry::Deadline;
 use tokio::sync::mpsc;
 
-use crate::collector::{Collector, FatalError, PATIENCE, View, observer};
+use crate::chain::chain;
+use crate::collector::{Collector, FatalError, View, observer};
 use crate::history::History;
 use crate::pods::watch;
 use crate::report::SweepReport;
@@ -104,7 +106,7 @@ impl Collector {
                 Ok(()) => break,
                 Err(VoidReason::Fatal(error)) => return Err(error),
                 Err(reason) => {
-                    tracing::warn!(reason = %crate::chain::chain(&reason), "not ready to be elected");
+                    tracing::warn!(reason = %chain(&reason), "not ready to be elected");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }
@@ -118,7 +120,7 @@ impl Collector {
             self.status.follows(Some(leader.identity.clone()));
         };
         let failed = |error: &EtcdError| {
-            tracing::warn!(error = %crate::chain::chain(error), "the election goes on");
+            tracing::warn!(error = %chain(error), "the election goes on");
         };
         let elected = self.store.campaign(&self.candidate, led_by, failed).await;
         Ok(elected?)
@@ -150,7 +152,7 @@ impl Collector {
                 (None, false)
             }
             End::Lost(lost) => {
-                tracing::warn!(error = %crate::chain::chain(&lost), "leads no longer");
+                tracing::warn!(error = %chain(&lost), "leads no longer");
                 (None, false)
             }
         };
@@ -160,7 +162,7 @@ impl Collector {
             match tokio::time::timeout(FAREWELL, resigned).await {
                 Ok(Ok(())) => tracing::info!("handed over"),
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::chain::chain(&error), "could not hand over");
+                    tracing::warn!(error = %chain(&error), "could not hand over");
                 }
                 Err(_) => tracing::warn!("could not hand over in time"),
             }
@@ -219,7 +221,7 @@ impl Collector {
             self.metrics.swept(&report);
             self.status.swept(report);
             if let Occasion::Request(pending) = occasion {
-                self.answer(fence, pending, &answer).await;
+                self.answer(fence, pending, answer).await;
             }
             match void {
                 Some(VoidReason::Fatal(error)) => return End::Fatal(error),
@@ -252,21 +254,21 @@ impl Collector {
     async fn hear_requests(&self, wish: &mpsc::Sender<PendingRequest>) {
         let cluster = &self.candidate.cluster;
         loop {
-            let deadline = Deadline::after(self.store.clock(), PATIENCE);
             let heard = async {
-                let (pending, revision) = self.store.pending_request(cluster, deadline).await?;
+                let pending = self.store.pending_request(cluster, self.deadline());
+                let (pending, revision) = pending.await?;
                 match pending {
                     // Nobody hears only once the term has ended.
                     Some(Ok(pending)) => drop(wish.send(pending).await),
                     Some(Err(error)) => {
-                        tracing::warn!(error = %crate::chain::chain(&error), "a request cannot be read");
+                        tracing::warn!(error = %chain(&error), "a request cannot be read");
                     }
                     None => {}
                 }
                 self.store.await_request(cluster, revision).await
             };
             if let Err(error) = heard.await {
-                tracing::debug!(error = %crate::chain::chain(&error), "requests are not heard");
+                tracing::debug!(error = %chain(&error), "requests are not heard");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }
@@ -290,15 +292,22 @@ impl Collector {
         tokio::join!(watch, note);
     }
 
-    async fn answer(&self, fence: &Fence, pending: PendingRequest, report: &SweepReport) {
-        let deadline = Deadline::after(self.store.clock(), PATIENCE);
-        let cluster = &self.candidate.cluster;
+    /// Tells an operator what the sweep found. Not how full the ranges are, which fills pages and
+    /// which `ipamctl ranges` tells better.
+    async fn answer(&self, fence: &Fence, pending: PendingRequest, mut report: SweepReport) {
+        report.ranges.clear();
         let answer = serde_json::to_value(report).unwrap_or_default();
+        let cluster = &self.candidate.cluster;
         let answered = self
             .store
-            .answer_request(fence, cluster, pending, answer, deadline);
-        if let Err(error) = answered.await {
-            tracing::warn!(error = %crate::chain::chain(&error), "a request was not answered");
+            .answer_request(fence, cluster, pending, answer, self.deadline());
+        match answered.await {
+            Ok(Fenced::Done(())) => {}
+            Ok(_) => tracing::info!("nobody waits for the answer to a request any more"),
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(error, "a request was not answered");
+            }
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use store::clock::Clock as _;
-use store::election::Leadership;
+use store::election::{LeaderRecord, Leadership};
+use store::etcd::EtcdError;
 use store::retry::Deadline;
 
+use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
 use crate::report::SweepReport;
 use crate::signals::Shutdown;
@@ -26,6 +28,9 @@ pub enum OnceError {
         /// Who.
         leader: String,
     },
+    /// etcd failed for as long as another leader is waited for.
+    #[error("no election could be held: {0}")]
+    NoElection(String),
     /// The sweep was void or interrupted.
     #[error("the sweep was not completed")]
     Void(#[from] VoidReason),
@@ -67,7 +72,7 @@ impl Collector {
         let deadline = Deadline::after(self.store.clock(), MARGIN);
         if let Err(error) = self.store.resign(leadership, deadline).await {
             // The lease ends by itself.
-            tracing::warn!(error = %crate::chain::chain(&error), "could not hand over");
+            tracing::warn!(error = %chain(&error), "could not hand over");
         }
         swept
     }
@@ -89,19 +94,24 @@ impl Collector {
 
     /// A leader that died is waited for, one that lives is not.
     async fn elected_soon(&self) -> Result<Leadership, OnceError> {
-        let mut leader = String::new();
-        let led_by = |record: &store::election::LeaderRecord| {
+        let mut leader = None;
+        let led_by = |record: &LeaderRecord| {
             tracing::info!(leader = record.identity, "another leads");
-            leader.clone_from(&record.identity);
+            leader = Some(record.identity.clone());
         };
-        let failed = |error: &store::etcd::EtcdError| {
-            tracing::warn!(error = %crate::chain::chain(error), "the election goes on");
+        let mut failure = "etcd did not answer in time".to_owned();
+        let failed = |error: &EtcdError| {
+            failure = chain(error);
+            tracing::warn!(error = failure, "the election goes on");
         };
         let patience = self.candidate.ttl + MARGIN;
         let campaign = self.store.campaign(&self.candidate, led_by, failed);
         match tokio::time::timeout(patience, campaign).await {
             Ok(elected) => Ok(elected.map_err(FatalError::from)?),
-            Err(_) => Err(OnceError::Led { leader }),
+            Err(_) => Err(match leader {
+                Some(leader) => OnceError::Led { leader },
+                None => OnceError::NoElection(failure),
+            }),
         }
     }
 }

@@ -104,12 +104,8 @@ async fn serve_and_collect(
 
 /// A collector, and what publishes its Events where there is a Kubernetes to publish them in.
 fn collector(cli: Cli) -> Result<(Collector, Option<impl Future<Output = ()> + Send + 'static>)> {
-    let settings = cli.etcd.settings();
-    settings
-        .check()
-        .context("--endpoints and what goes with it")?;
     let metrics = Arc::new(metrics()?);
-    let etcd = Measured::new(Client::new(settings), Arc::clone(&metrics));
+    let etcd = Measured::new(Client::new(cli.etcd.settings()), Arc::clone(&metrics));
     let gate = Gate {
         store_id: cli.etcd.store_id.clone(),
         memory: None,

@@ -198,7 +198,7 @@ impl Collector {
         let records = desk.end_of_owners();
         reading.plausible(records > 0)?;
         self.read(keys.all_addresses(), survey, |entry| {
-            desk.address(&entry, self.store.parse_address(&entry));
+            desk.address(cluster, &entry, self.store.parse_address(&entry));
         })
         .await?;
         if self.adopt {

@@ -301,10 +301,10 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     }
 }
 
-/// Errors that waiting does not mend. Without space no lease can be granted, but that can be mended
-/// while the candidate waits.
+/// Errors that waiting does not mend. What lacks space, or certificates that fit, can be mended while
+/// the candidate waits.
 const fn is_hopeless(error: &EtcdError) -> bool {
-    matches!(error, EtcdError::Denied { .. } | EtcdError::Settings(_))
+    matches!(error, EtcdError::Denied { .. })
 }
 
 fn leader_record(value: &[u8]) -> LeaderRecord {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// How often the clock of `/proc/<pid>/stat` ticks in a second: USER_HZ, on every x86-64.
+/// How often the clock of `/proc/<pid>/stat` ticks in a second: `USER_HZ`, on every x86-64.
 const TICKS: u32 = 100;
 /// Where the process's times stand in `/proc/<pid>/stat`, counted behind its name.
 const UTIME: usize = 11;

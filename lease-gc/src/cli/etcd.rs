@@ -88,6 +88,13 @@ impl EtcdFlags {
         None
     }
 
+    /// An endpoint that is none, or a file that does not hold what it should.
+    pub(super) fn unusable(&self) -> Option<(ErrorKind, String)> {
+        let error = self.settings().check().err()?;
+        let message = format!("--endpoints and what goes with it: {error}");
+        Some((ErrorKind::ValueValidation, message))
+    }
+
     /// The files that must be readable, by flag.
     pub(super) const fn files(&self) -> [(&'static str, &Option<PathBuf>); 4] {
         [

@@ -32,6 +32,8 @@ async fn ask(server: &Server, method: &str, path: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+    let types = answer.matches("\r\ncontent-type: ").count();
+    assert!(types <= 1, "{answer}");
     answer
 }
 

@@ -8,6 +8,7 @@ use store::address::Address;
 use store::collect::Listed;
 use store::init::random_id;
 use store::inspect::{Damaged, Owner};
+use store::key::holder_name;
 use store::names::Space;
 use store::record::{HeldAddress, Holder};
 use store::txn::Entry;
@@ -171,9 +172,10 @@ impl<'a> Desk<'a> {
         self.judged.conflicts.push((claimant, conflict));
     }
 
-    /// Takes the next address key, whoever's it is.
+    /// Takes the next address key, whoever's it is. `cluster` is whose pods are known.
     pub(super) fn address(
         &mut self,
+        cluster: &str,
         entry: &Entry,
         parsed: Result<(Space, Address, Result<Holder, Damaged>), Damaged>,
     ) {
@@ -195,14 +197,18 @@ impl<'a> Desk<'a> {
                     self.judged.rested.push(Listed::from(entry));
                 }
             }
-            Ok(Holder::Reservation(_)) => self.look_for_squatters(entry, space, address),
+            Ok(Holder::Reservation(_)) => self.look_for_squatters(&entry.key, space, address),
+            Ok(Holder::Attachment(holder)) if holder.cluster != cluster => {
+                self.look_for_squatters(&holder_name(&holder), space, address);
+            }
+            // Its record is judged, and whose pod lives with it.
             Ok(Holder::Attachment(_)) => {}
             Err(damaged) => self.report.damaged.push(damaged.into()),
         }
     }
 
-    /// Pods that use an address that an operator keeps.
-    fn look_for_squatters(&mut self, entry: &Entry, space: Space, address: Address) {
+    /// Pods that use an address that an operator keeps or another cluster holds.
+    fn look_for_squatters(&mut self, holder: &str, space: Space, address: Address) {
         let held = HeldAddress {
             space,
             address,
@@ -211,7 +217,7 @@ impl<'a> Desk<'a> {
         };
         let squatter = self.naming(&held).next();
         if let Some(squatter) = squatter {
-            self.conflict(&entry.key, address, squatter.pod);
+            self.conflict(holder, address, squatter.pod);
         }
     }
 

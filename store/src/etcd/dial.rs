@@ -135,7 +135,7 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
-    let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
+    let port = port(&uri).ok_or_else(|| wrong("has no such port"))?;
     let endpoint = Endpoint::from(uri.clone())
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
@@ -156,6 +156,20 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
         port,
         endpoint,
     })
+}
+
+/// The port that a URL names, else etcd's; `None` for one that there cannot be, which the URL's own
+/// parser takes for none named.
+fn port(uri: &Uri) -> Option<u16> {
+    let authority = uri.authority()?.as_str();
+    let place = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, place)| place);
+    let after_host = place.strip_prefix(uri.host()?)?;
+    if after_host.is_empty() {
+        return Some(DEFAULT_PORT);
+    }
+    after_host.strip_prefix(':')?.parse().ok()
 }
 
 fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
@@ -308,4 +322,27 @@ async fn resolve(host: &str) -> std::io::Result<Vec<IpAddr>> {
         .map_err(failed)?;
     let found = resolver.lookup_ip(host).await.map_err(failed)?;
     Ok(found.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_that_of_the_url_or_that_of_etcd() {
+        for (url, expected) in [
+            ("http://10.0.0.1:4001", Some(4001)),
+            ("http://10.0.0.1", Some(2379)),
+            ("https://[2001:db8::1]", Some(2379)),
+            ("https://[2001:db8::1]:23", Some(23)),
+            ("http://user:word@e:7", Some(7)),
+            ("http://7:7/7", Some(7)),
+            ("http://10.0.0.1:99999", None),
+            ("http://10.0.0.1:-1", None),
+            ("http://10.0.0.1:", None),
+        ] {
+            let found = url.parse().ok().and_then(|uri| port(&uri));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
 }
