@@ -118,9 +118,7 @@ fn what_is_not_surely_a_living_pods_own_address_is_not_adopted() -> Result<()> {
     let mut elsewhere = net("other");
     elsewhere["ipam"]["range_start"] = "10.87.0.13".into();
     scene.lab.node.add("z", &elsewhere)?.success()?;
-    scene
-        .kubernetes
-        .put_pod(pod("test", "pod-z", "uid-z", "n1"))?;
+    scene.lab.node.del("z", &elsewhere)?.silence()?;
     let put = |pod: Pod| scene.kubernetes.put_pod(pod);
     put(living("terminating", &[ip(11)]).terminating())?;
     put(living("succeeded", &[ip(11)]).phase("Succeeded"))?;

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use chaos_tests::kubernetes::{network, node, pod};
 use chaos_tests::layout::holder;
-use chaos_tests::reconciling::{Fate, Scene, boot_id, machine};
+use chaos_tests::reconciling::{AT_ONCE, Fate, Scene, boot_id, counts, machine};
 use chaos_tests::record::Record;
 use serde_json::{Value, json};
 
@@ -256,5 +256,25 @@ fn a_record_that_cannot_be_released_does_not_keep_the_others() -> Result<()> {
         (odd("query", "shop", "web?limit=1"), stuck),
         (scene.attached("w1", "z-gone"), Fate::Released("pod_gone")),
     ])?;
+    Ok(())
+}
+
+#[test]
+fn a_release_frees_no_address_that_somebody_else_holds() -> Result<()> {
+    let scene = scene()?;
+    scene
+        .kubernetes
+        .put_pod(pod("shop", "lives", "uid-lives", "w1"))?;
+    let lives = scene.attached("w1", "lives");
+    let theirs = lives.addresses()[0];
+    let key = scene.lab.layout.address("default", theirs);
+    // A damaged store: both records name it, and the key says whose it is.
+    let gone = scene.attached("w1", "gone").address("default", theirs, 16);
+    scene.write([gone])?;
+    scene.write([lives])?;
+    assert_eq!(scene.once(&AT_ONCE)?.released()?, counts([("pod_gone", 1)]));
+    let holder = holder("w1", "net", "lives").into_bytes();
+    assert_eq!(scene.lab.raw.get(key)?, Some(holder));
+    assert_eq!(scene.lab.holdings()?.addresses(), 1);
     Ok(())
 }
