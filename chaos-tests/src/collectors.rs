@@ -266,6 +266,16 @@ pub fn saying(log: &[Value], message: &str) -> Vec<Value> {
     lines.cloned().collect()
 }
 
+/// A metric of a collector: the sum over the series that have at least these labels.
+pub fn metric(collector: &Collector, name: &str, labels: &[(&str, &str)]) -> Result<Option<f64>> {
+    Ok(collector.metrics()?.value(name, labels))
+}
+
+/// How many of a collector's sweeps ended so.
+pub fn ended(collector: &Collector, result: &str) -> Result<Option<f64>> {
+    metric(collector, "etcd_ipam_sweeps_total", &[("result", result)])
+}
+
 /// Writes a kubeconfig that leads elsewhere, and nobody is there.
 pub fn lead_astray(kubeconfig: &Path) -> Result<()> {
     let mut config: Value = serde_json::from_slice(&std::fs::read(kubeconfig)?)?;

@@ -217,11 +217,8 @@ impl Collector {
                 Mode::Leading(fence)
             };
             let (report, void) = self.sweep(&mut memory, mode).await;
-            let answer = report.clone();
-            self.metrics.swept(&report);
-            self.status.swept(report);
             if let Occasion::Request(pending) = occasion {
-                self.answer(fence, pending, answer).await;
+                self.answer(fence, pending, report).await;
             }
             match void {
                 Some(VoidReason::Fatal(error)) => return End::Fatal(error),

@@ -13,12 +13,13 @@ mod desk;
 mod judged;
 mod pace;
 mod ranges;
+mod underway;
 mod withheld;
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use store::address::Address;
 use store::clock::Clock as _;
 use store::collect::{Listed, Survey};
@@ -33,6 +34,7 @@ pub use self::deletions::Deletions;
 use self::desk::Desk;
 use self::judged::Judged;
 use self::ranges::Ranges;
+use self::underway::Underway;
 pub use self::withheld::Withheld;
 use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
@@ -92,21 +94,18 @@ pub enum VoidReason {
 }
 
 impl Collector {
-    /// Sweeps once. The report says what was found and done, and the second value why not all.
+    /// Sweeps once. The report says what was found and done, and the second value why not all. The
+    /// log, the metrics and the page are told of it, also of a sweep that is given up: when what
+    /// this returns is dropped.
     pub async fn sweep(
         &self,
         memory: &mut Memory,
         mode: Mode<'_>,
     ) -> (SweepReport, Option<VoidReason>) {
-        let began = self.store.clock().monotonic();
-        let mut report = SweepReport::new(Timestamp::now());
-        let failed = self.sweep_into(memory, mode, &mut report).await.err();
-        if let Some(reason) = &failed {
-            report.error = Some(chain(reason));
-        }
-        report.duration = self.store.clock().monotonic().saturating_sub(began);
-        log_end(&report);
-        (report, failed)
+        let mut underway = Underway::begin(self);
+        let report = underway.report();
+        let failed = self.sweep_into(memory, mode, report).await.err();
+        (underway.end(failed.as_ref()), failed)
     }
 
     async fn sweep_into(
@@ -147,11 +146,10 @@ impl Collector {
                 Ok(())
             }
             Mode::Leading(fence) => {
-                let acted = self.act(judged, fence, &source, report).await;
-                if acted.is_err() {
-                    report.result = SweepResult::Interrupted;
-                }
-                acted
+                let once_done = mem::replace(&mut report.result, SweepResult::Interrupted);
+                self.act(judged, fence, &source, report).await?;
+                report.result = once_done;
+                Ok(())
             }
         }
     }
@@ -240,33 +238,6 @@ impl Collector {
         }
         Ok(())
     }
-}
-
-fn log_end(report: &SweepReport) {
-    let (result, seconds) = (report.result.name(), report.duration.as_secs_f64());
-    if let Some(error) = &report.error {
-        let released = report.released.total();
-        tracing::warn!(
-            result,
-            error,
-            seconds,
-            released,
-            "a sweep was not completed"
-        );
-        return;
-    }
-    tracing::info!(
-        result,
-        seconds,
-        records = report.records,
-        candidates = report.candidates.total(),
-        released = report.released.total(),
-        adopted = report.adopted,
-        rests_ended = report.rests_ended,
-        conflicts = report.conflicts.total(),
-        damaged = report.damaged.total(),
-        "a sweep ended"
-    );
 }
 
 /// What the leases of kubelets say whose Node objects went. One that cannot be read keeps the

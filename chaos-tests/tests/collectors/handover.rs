@@ -3,8 +3,8 @@
 use anyhow::Result;
 use chaos_tests::collector::Collector;
 use chaos_tests::collectors::{
-    Cluster, Leader, begin_to_collect, collect, logged, saying, wait_for_first_sweep,
-    wait_until_it_follows,
+    Cluster, Leader, begin_to_collect, collect, ended, logged, metric, saying,
+    wait_for_first_sweep, wait_until_it_follows,
 };
 use chaos_tests::kubernetes::{Fault, Resource, Verb, on};
 use chaos_tests::lab::Lab;
@@ -53,7 +53,8 @@ fn one_of_three_leads_and_another_takes_over_when_it_is_killed() -> Result<()> {
 fn a_leader_that_is_told_to_end_hands_over_at_once() -> Result<()> {
     let lab = Lab::new()?;
     let cluster = Cluster::new(&lab.etcd)?;
-    let first = cluster.collector("first", &[])?;
+    let mut first = cluster.collector("first", &[])?;
+    wait_for_first_sweep(&mut first)?;
     let old = cluster.wait_for_leader(&[])?;
     let mut second = cluster.collector("second", &[])?;
     wait_until_it_follows(&mut second)?;
@@ -88,6 +89,9 @@ fn a_leader_that_is_told_to_end_while_it_releases_leaves_the_rest_to_the_next() 
     assert_eq!(saying(&log, "handed over").len(), 1);
     let rest = cluster.held()?;
     assert!(!rest.is_empty());
+    let given_up = saying(&log, "a sweep was not completed");
+    assert_eq!(given_up[0]["result"], "interrupted");
+    assert_eq!(given_up[0]["released"], saying(&log, "released").len());
     // Each release is whole.
     lab.holdings()?;
 
@@ -121,6 +125,12 @@ fn a_leader_that_slept_through_its_lease_releases_nothing_more() -> Result<()> {
     // The second has swept once and confirmed nothing, so the first has released what went.
     assert_eq!(cluster.held()?, held);
     assert_eq!(logged(&first, "released")?.len(), 10 - held.len());
+    assert_eq!(ended(&first, "interrupted")?, Some(1.0));
+    let collected = metric(&first, "etcd_ipam_collected_total", &[])?;
+    assert_eq!(
+        collected,
+        u32::try_from(10 - held.len()).ok().map(f64::from)
+    );
     collect(&mut second)?;
     cluster.wait_until_held([])?;
 

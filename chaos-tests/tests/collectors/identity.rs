@@ -1,8 +1,10 @@
 //! Which Kubernetes cluster a collector works for.
 
 use anyhow::{Context as _, Result};
-use chaos_tests::collectors::{Cluster, collect, wait_for_first_sweep};
+use chaos_tests::collectors::{Cluster, collect, metric, wait_for_first_sweep};
 use chaos_tests::lab::Lab;
+use chaos_tests::plugin::network;
+use serde_json::json;
 
 const FIRST: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";
@@ -69,23 +71,18 @@ fn pods_of_two_clusters_at_one_address_are_a_conflict() -> Result<()> {
     let lab = Lab::new()?;
     let blue = Cluster::named("blue", &lab.etcd)?;
     let green = Cluster::named("green", &lab.etcd)?;
-    blue.hold([1])?;
-    blue.live([1])?;
+    blue.hold([7])?;
+    blue.live([7])?;
     // A pod of the other cluster says that it has the same address.
-    green.live([1])?;
-    lab.node.add(
-        "range",
-        &chaos_tests::plugin::network(
-            "net",
-            serde_json::json!({"range": "10.90.0.0/24", "rangeStart": "10.90.0.1"}),
-        ),
-    )?;
+    green.live([7])?;
+    // This makes the range known.
+    let range = network("net", json!({"range": "10.90.0.0/24"}));
+    lab.node.add("another", &range)?.success()?;
     let mut collector = green.collector("green", &[])?;
     wait_for_first_sweep(&mut collector)?;
     collect(&mut collector)?;
-    let conflicts = collector.metrics()?.value("etcd_ipam_conflicts", &[]);
-    assert_eq!(conflicts, Some(1.0));
-    assert_eq!(blue.held()?, [1].into());
+    assert_eq!(metric(&collector, "etcd_ipam_conflicts", &[])?, Some(1.0));
+    assert_eq!(blue.held()?, [7].into());
     assert!(green.held()?.is_empty());
     Ok(())
 }

@@ -2,25 +2,19 @@
 
 use anyhow::{Context as _, Result};
 use chaos_tests::collector::Collector;
-use chaos_tests::collectors::{Cluster, collect, wait_for_first_sweep};
+use chaos_tests::collectors::{Cluster, collect, ended, logged, metric, wait_for_first_sweep};
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::lab::Lab;
 use serde_json::{Value, json};
-
-/// How many sweeps ended so.
-fn ended(collector: &Collector, result: &str) -> Result<f64> {
-    let metrics = collector.metrics()?;
-    let ended = metrics.value("etcd_ipam_sweeps_total", &[("result", result)]);
-    ended.context("no such result")
-}
 
 /// Every sweep is void, and the log and the page say why.
 fn ensure_void(collector: &mut Collector, why: &str) -> Result<()> {
     wait_for_first_sweep(collector)?;
     collect(collector)?;
-    let sweeps = collector.sweeps()?;
-    assert!((ended(collector, "void")? - sweeps).abs() < 0.5);
-    for line in chaos_tests::collectors::logged(collector, "a sweep ended")? {
+    assert_eq!(ended(collector, "void")?, Some(3.0));
+    let void = logged(collector, "a sweep was not completed")?;
+    assert_eq!(void.len(), 3);
+    for line in void {
         let error = line["error"].as_str().context("no reason")?;
         assert!(error.contains(why), "{error}");
     }
@@ -42,19 +36,16 @@ fn a_frozen_store_keeps_everything_until_it_is_thawed() -> Result<()> {
         .put(lab.layout.freeze(), r#"{"reason":"a drill"}"#)?;
     collect(&mut collector)?;
     assert_eq!(cluster.held()?, [1].into());
-    let frozen = |it: &Collector| anyhow::Ok(it.metrics()?.value("etcd_ipam_frozen", &[]));
-    assert_eq!(frozen(&collector)?, Some(1.0));
-    assert!((ended(&collector, "frozen")? - 2.0).abs() < 0.5);
-    let kept = collector
-        .metrics()?
-        .value("etcd_ipam_kept", &[("reason", "frozen")]);
+    assert_eq!(metric(&collector, "etcd_ipam_frozen", &[])?, Some(1.0));
+    assert_eq!(ended(&collector, "frozen")?, Some(2.0));
+    let kept = metric(&collector, "etcd_ipam_kept", &[("reason", "frozen")])?;
     assert_eq!(kept, Some(1.0));
     assert!(collector.get("/")?.body.contains("a drill"));
 
     lab.raw.delete(lab.layout.freeze())?;
     collector.sweep_now()?;
     assert!(cluster.held()?.is_empty());
-    assert_eq!(frozen(&collector)?, Some(0.0));
+    assert_eq!(metric(&collector, "etcd_ipam_frozen", &[])?, Some(0.0));
     Ok(())
 }
 

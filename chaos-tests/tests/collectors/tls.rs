@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use chaos_tests::certs::Authority;
-use chaos_tests::collector::Collector;
 use chaos_tests::collectors::{Cluster, collect, logged, wait_for_first_sweep, wait_until};
 use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
@@ -58,12 +57,6 @@ fn secure_server(directory: &Path) -> Result<(EtcdServer, Files)> {
     Ok((etcd, files))
 }
 
-fn complete_sweeps(collector: &Collector) -> Result<f64> {
-    let metrics = collector.metrics()?;
-    let complete = metrics.value("etcd_ipam_sweeps_total", &[("result", "complete")]);
-    Ok(complete.unwrap_or_default())
-}
-
 #[test]
 fn certificates_may_be_renewed_and_fit_each_other_later() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -97,23 +90,6 @@ fn certificates_may_be_renewed_and_fit_each_other_later() -> Result<()> {
         }
         Ok(owners == 0)
     })
-}
-
-#[test]
-fn certificates_that_are_renewed_while_etcd_goes_on_change_nothing() -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let (etcd, files) = secure_server(directory.path())?;
-    let cluster = Cluster::new(&etcd)?;
-    let mut collector = cluster.collector("it", &[&SHORT_LEASE[..], &files.flags()].concat())?;
-    wait_for_first_sweep(&mut collector)?;
-    // The same authority signs another certificate.
-    etcd.authority()?.client("root")?;
-    Files::copy(&etcd, directory.path())?;
-    let (sweeps, terms) = (complete_sweeps(&collector)?, logged(&collector, "elected")?);
-    collect(&mut collector)?;
-    assert!(complete_sweeps(&collector)? > sweeps + 1.5);
-    assert_eq!(logged(&collector, "elected")?, terms);
-    Ok(())
 }
 
 #[test]
