@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use chaos_tests::collectors::{Cluster, collect, metric, wait_for_first_sweep};
 use chaos_tests::lab::Lab;
 use chaos_tests::plugin::network;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 const FIRST: &str = "11111111-1111-4111-8111-111111111111";
@@ -37,8 +38,10 @@ fn a_collector_that_sees_another_cluster_under_its_name_refuses_to_run() -> Resu
     // A leader whose kubeconfig begins to lead elsewhere ends, too.
     cluster.kubernetes.set_cluster_uid(OTHER)?;
     cluster.end(1)?;
-    let ended = collect(&mut first).err().context("it goes on")?;
-    assert!(format!("{ended:#}").contains("exit status: 1"), "{ended:#}");
+    first.signal(Signal::SIGHUP)?;
+    let ended = first.wait_until("it has ended", |_| Ok(false));
+    let ended = format!("{:#}", ended.err().context("it goes on")?);
+    assert!(ended.contains("exit status: 1"), "{ended}");
     assert_eq!(cluster.held()?, [1].into());
     Ok(())
 }
