@@ -36,6 +36,12 @@ fn file(json: &str) -> (tempfile::NamedTempFile, String) {
     (file, flag)
 }
 
+/// A certificate and its key, which are looked into at the start.
+fn identity() -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    made.cert.pem() + &made.signing_key.serialize_pem()
+}
+
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
@@ -64,7 +70,7 @@ fn the_defaults_are_the_documented_ones() {
 
 #[test]
 fn etcd_settings_arrive() {
-    let (file, _) = file("");
+    let (file, _) = file(&identity());
     let path = file.path().to_str().unwrap();
     let cli = load(
         &[
@@ -202,7 +208,7 @@ fn what_cannot_be_meant_together_is_refused() {
 
 #[test]
 fn every_flag_has_a_variable_and_a_setting() {
-    let (_other, config) = file("{}");
+    let (_other, config) = file(&identity());
     let path = config.strip_prefix("--config=").unwrap();
     let settings = [
         ("endpoints", "b:1,c:1"),
