@@ -23,6 +23,18 @@ find_etcd() {
   export ETCD_BIN_DIRS
 }
 
+# Without a Prometheus the tests that want one say that they are skipped, and give this reason.
+find_prometheus() {
+  if PROMETHEUS_BIN_DIR=$(scripts/fetch-prometheus.sh 2>"$log"); then
+    export PROMETHEUS_BIN_DIR
+  else
+    unset PROMETHEUS_BIN_DIR
+    PROMETHEUS_FETCH_ERROR=$(tail -n 1 "$log")
+    export PROMETHEUS_FETCH_ERROR
+  fi
+  cat "$log" >&2
+}
+
 # The output of a passed test is shown too, in a block under its name, because that is where a test
 # says that it was skipped.
 run_tests() {
@@ -30,9 +42,11 @@ run_tests() {
 }
 
 find_etcd
+find_prometheus
 ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
-printf '%s\n' "test: etcd from ${ETCD_BIN_DIRS:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
+printf '%s\n' "test: etcd from ${ETCD_BIN_DIRS:-nowhere}" \
+  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
 
 status=0
 run_tests || status=$?

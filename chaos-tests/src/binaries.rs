@@ -14,6 +14,11 @@ pub fn ipamctl() -> Result<PathBuf> {
     binary("ipamctl")
 }
 
+/// The collector.
+pub fn collector() -> Result<PathBuf> {
+    binary("lease-gc")
+}
+
 /// A missing binary is a mistake of whoever runs the tests, so it fails them and skips nothing.
 fn binary(name: &str) -> Result<PathBuf> {
     let path = directory()?.join(name);

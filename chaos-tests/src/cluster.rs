@@ -36,6 +36,11 @@ impl EtcdCluster {
         self.members.iter().map(EtcdServer::endpoint).collect()
     }
 
+    /// All members.
+    pub fn members(&mut self) -> &mut [EtcdServer] {
+        &mut self.members
+    }
+
     /// The member that leads, and one that does not.
     pub fn leader_and_follower(&mut self) -> Result<(&mut EtcdServer, &mut EtcdServer)> {
         let mut leader = None;

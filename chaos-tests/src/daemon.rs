@@ -17,6 +17,29 @@ pub struct Daemon {
     child: Child,
 }
 
+/// Where a process writes to.
+#[derive(Debug)]
+pub struct Output {
+    stdout: File,
+    stderr: File,
+}
+
+impl Output {
+    /// Both streams into one file, after what it holds.
+    pub fn together(path: &Path) -> Result<Self> {
+        Self::apart(path, path)
+    }
+
+    /// Each stream into a file of its own, after what it holds.
+    pub fn apart(stdout: &Path, stderr: &Path) -> Result<Self> {
+        let open = |path| File::options().create(true).append(true).open(path);
+        Ok(Self {
+            stdout: open(stdout)?,
+            stderr: open(stderr)?,
+        })
+    }
+}
+
 /// A process to start, and where to send it.
 type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
 
@@ -34,12 +57,12 @@ static STARTER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
 });
 
 impl Daemon {
-    /// Starts `program` in `directory`, with an empty environment and its output in `log`.
+    /// Starts `program` in `directory`, with an empty environment and its output in these files.
     pub fn start(
         program: &Path,
         arguments: &[String],
         directory: &Path,
-        log: File,
+        output: Output,
     ) -> Result<Self> {
         // setpriv becomes the program: the process ID stays.
         let mut command = Command::new("setpriv");
@@ -51,14 +74,19 @@ impl Daemon {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
+            .stdout(output.stdout)
+            .stderr(output.stderr);
         let (reply, started) = mpsc::channel();
         STARTER.send((command, reply))?;
         let child = started
             .recv()?
             .with_context(|| format!("cannot start {} through setpriv", program.display()))?;
         Ok(Self { child })
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, if it has.
@@ -76,15 +104,17 @@ impl Daemon {
         Ok(())
     }
 
-    /// Asks it to end, and waits until it has.
-    pub fn stop(mut self) -> Result<()> {
+    /// Asks it to end, waits until it has, and says how.
+    pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::SIGTERM)?;
         let patience = Instant::now() + Duration::from_secs(30);
-        while self.ended()?.is_none() {
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
             ensure!(Instant::now() < patience, "the server does not stop");
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
     }
 
     fn pid(&self) -> Result<Pid> {

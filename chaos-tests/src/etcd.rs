@@ -1,6 +1,5 @@
 //! One etcd server.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -11,7 +10,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::certs::{Authority, Identity};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Output};
 use crate::install::{self, Install};
 use crate::loopback::Place;
 use crate::process::{self, Finish};
@@ -107,13 +106,15 @@ impl EtcdServer {
     /// Starts the process and waits for nothing.
     pub(crate) fn launch(&mut self) -> Result<()> {
         ensure!(self.daemon.is_none(), "the server runs already");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_file())?;
+        let output = Output::together(&self.log_file())?;
         let program = self.install.directory.join("etcd");
         let arguments = self.arguments();
-        self.daemon = Some(Daemon::start(&program, &arguments, self.home.path(), log)?);
+        self.daemon = Some(Daemon::start(
+            &program,
+            &arguments,
+            self.home.path(),
+            output,
+        )?);
         Ok(())
     }
 
@@ -185,6 +186,14 @@ impl EtcdServer {
         Ok(&self.tls.as_ref().context("started without TLS")?.client)
     }
 
+    /// Replaces the authority and all certificates, in their files. A server that runs goes on with
+    /// those that it had.
+    pub fn renew_certificates(&mut self) -> Result<()> {
+        ensure!(self.tls.is_some(), "started without TLS");
+        self.tls = Some(Tls::new(self.home.path(), self.place)?);
+        Ok(())
+    }
+
     /// A way in past the programs under test.
     pub fn raw(&self) -> Result<Raw> {
         self.raw_as(None)
@@ -209,7 +218,8 @@ impl EtcdServer {
     /// Ends the process in an orderly way; the data stay.
     pub fn stop(&mut self) -> Result<()> {
         self.running()?;
-        self.daemon.take().map_or(Ok(()), Daemon::stop)
+        self.daemon.take().map(Daemon::stop).transpose()?;
+        Ok(())
     }
 
     /// Ends the process at once; the data stay.

@@ -68,6 +68,30 @@ impl Layout {
     pub fn owner(&self, holder: &str) -> String {
         format!("{}owner/{holder}", self.root)
     }
+
+    /// The election of a cluster's collectors: the key of the one that leads.
+    pub fn leader(&self, cluster: &str) -> String {
+        self.collector(cluster, "leader")
+    }
+
+    /// An operator's wish for a sweep.
+    pub fn sweep_request(&self, cluster: &str) -> String {
+        self.collector(cluster, "request")
+    }
+
+    /// Up to which revision the history of a cluster has been written out.
+    pub fn history(&self, cluster: &str) -> String {
+        self.collector(cluster, "history")
+    }
+
+    /// Which Kubernetes cluster a name stands for.
+    pub fn identity(&self, cluster: &str) -> String {
+        self.collector(cluster, "identity")
+    }
+
+    fn collector(&self, cluster: &str, key: &str) -> String {
+        format!("{}gc/{cluster}/{key}", self.root)
+    }
 }
 
 /// The name of interface `eth0` of a container as a holder, in the cluster `default`.

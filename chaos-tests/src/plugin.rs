@@ -42,17 +42,24 @@ impl Call {
 
     /// A call for one attachment, with the `CNI_ARGS` of containerd.
     pub fn attachment(verb: &str, container: &str, interface: &str, config: &Value) -> Self {
+        let (name, uid) = (format!("pod-{container}"), format!("uid-{container}"));
         Self::new(verb, config)
             .env("CNI_CONTAINERID", container)
             .env("CNI_IFNAME", interface)
             .env("CNI_NETNS", "/run/netns/none")
-            .env(
-                "CNI_ARGS",
-                format!(
-                    "IgnoreUnknown=1;K8S_POD_NAMESPACE=test;K8S_POD_NAME=pod-{container};\
-                     K8S_POD_INFRA_CONTAINER_ID={container};K8S_POD_UID=uid-{container}"
-                ),
-            )
+            .pod("test", &name, &uid)
+    }
+
+    /// For this pod, as containerd says so in `CNI_ARGS`.
+    #[must_use]
+    pub fn pod(self, namespace: &str, name: &str, uid: &str) -> Self {
+        let container = self.environment.get("CNI_CONTAINERID");
+        let container = container.map_or("", String::as_str);
+        let arguments = format!(
+            "IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name};\
+             K8S_POD_INFRA_CONTAINER_ID={container};K8S_POD_UID={uid}"
+        );
+        self.env("CNI_ARGS", arguments)
     }
 
     /// With this variable.

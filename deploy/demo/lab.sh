@@ -121,3 +121,22 @@ address_of() {
   address=$(ip -n "$lab-$1" -4 -br address show dev net1 | awk '{ print $3 }')
   echo "${address%/*}"
 }
+
+# What `kubectl get pods,nodes -A -o json` would print, as far as the collector reads it: the nodes, which
+# are this machine, and these pods.
+list_living() {
+  local node pod boot machine items=()
+  boot=$(cat /proc/sys/kernel/random/boot_id)
+  machine=$(cat /etc/machine-id 2>/dev/null) || true
+  for node in node-a node-b; do
+    items+=('{"kind": "Node", "metadata": {"name": "'"$node"'"}, "status": {
+      "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+      "nodeInfo": {"bootID": "'"$boot"'", "machineID": "'"$machine"'"}}}')
+  done
+  for pod; do
+    items+=('{"kind": "Pod", "metadata": {"namespace": "demo", "name": "'"$pod"'", "uid": "'"${uid_of[$pod]}"'"},
+      "spec": {"nodeName": "'"${node_of[$pod]}"'"}, "status": {"phase": "Running"}}')
+  done
+  local IFS=,
+  echo '{"kind": "List", "items": ['"${items[*]}"']}'
+}

@@ -3,7 +3,7 @@
 # through the real macvlan plugin. `make demo` calls it with the directory of the built binaries.
 # It fails if a pod cannot reach another, or if an address is left over; it always cleans up.
 set -euo pipefail
-bin=$(cd "${1:?usage: run.sh <directory of etcd-ipam and ipamctl>}" && pwd)
+bin=$(cd "${1:?usage: run.sh <directory of etcd-ipam, ipamctl and lease-gc>}" && pwd)
 cd "$(dirname "$0")"
 # shellcheck source=deploy/demo/lab.sh
 . ./lab.sh
@@ -24,7 +24,7 @@ check_machine() {
     command -v "$tool" >/dev/null || fail "there is no $tool on this machine: scripts/install-tools.sh installs it"
   done
   [ -x "$cni_dir/macvlan" ] || fail "there is no $cni_dir/macvlan: scripts/install-tools.sh installs it"
-  for tool in etcd-ipam ipamctl; do [ -x "$bin/$tool" ] || fail "there is no $tool in $bin: make build"; done
+  for tool in etcd-ipam ipamctl lease-gc; do [ -x "$bin/$tool" ] || fail "there is no $tool in $bin: make build"; done
 }
 
 attach() {
@@ -48,6 +48,9 @@ reach() {
     "$(sed -n 's|^rtt [^=]*= [^/]*/\([^/]*\)/.*|\1|p' <<<"$output")"
 }
 
+# What the collector releases, from the second of its two reports: the first only suspects.
+releases() { sed -n '2s/.*"releases":\({[^}]*}\]}\).*/\1/p'; }
+
 # Asks etcd itself, so that the last word is not ipamctl's.
 keys() { inside wire etcdctl get --prefix --keys-only "/etcd-ipam/v1/$1/" | sed '/^$/d'; }
 
@@ -59,8 +62,9 @@ all_free() {
 }
 
 # etcd and etcdctl refuse to start where a flag and a variable say the same thing twice.
-unset "${!ETCD@}" "${!IPAMCTL_@}"
-export LC_ALL=C ETCDCTL_API=3 ETCDCTL_ENDPOINTS=$etcd_url IPAMCTL_ENDPOINTS=$etcd_url
+unset "${!ETCD@}" "${!IPAMCTL_@}" "${!LEASE_GC_@}"
+export LC_ALL=C ETCDCTL_API=3
+export ETCDCTL_ENDPOINTS=$etcd_url IPAMCTL_ENDPOINTS=$etcd_url LEASE_GC_ENDPOINTS=$etcd_url
 for newer in ../../target/etcd/*/; do
   [ ! -x "$newer/etcd" ] || PATH=$(cd "$newer" && pwd):$PATH
 done
@@ -116,8 +120,22 @@ shown ipamctl ranges
 shown etcdctl get --prefix --keys-only /etcd-ipam/v1/addr/
 [ "$(keys addr | wc -l)" = 5 ] || fail 'etcd does not hold exactly the five addresses'
 
-heading '7. The pods go'
-for pod in "${webs[@]}" db-1; do
+heading '7. web-4 dies without a DEL: its address stays taken, until the collector looks'
+remove_namespace web-4 || fail 'the namespace of web-4 cannot be removed'
+list_living web-1 web-2 web-3 db-1 >"$tmp/living.json"
+collect() {
+  inside wire lease-gc --once --pods-from "$tmp/living.json" --grace-period 0s --log-level warn "$@"
+}
+echo '  $ lease-gc --once --dry-run --pods-from living.json --grace-period 0s    # what would be released'
+collect --dry-run | releases | indented
+[ "$(keys addr | wc -l)" = 5 ] || fail 'a dry run released something'
+echo '  $ lease-gc --once --pods-from living.json --grace-period 0s'
+collect | releases | indented
+shown ipamctl ls
+[ "$(keys addr | wc -l)" = 4 ] || fail 'etcd does not hold exactly the four addresses of the living'
+
+heading '8. The other pods go'
+for pod in web-1 web-2 web-3 db-1; do
   cni DEL "$pod" >"$tmp/$pod.out" 2>&1 || fail "DEL of $pod failed: $(cat "$tmp/$pod.out")"
   remove_namespace "$pod" || fail "the namespace of $pod cannot be removed"
 done

@@ -209,6 +209,8 @@ fn etcd_error(error: &EtcdError) -> CniError {
         | EtcdError::NoSpace(_) => Code::TryAgain,
         EtcdError::TooManyOperations(_)
         | EtcdError::AnswerTooLarge(_)
+        | EtcdError::Compacted { .. }
+        | EtcdError::LeaseEnded(_)
         | EtcdError::Denied { .. }
         | EtcdError::File { .. }
         | EtcdError::Settings(_) => Code::InvalidConfig,

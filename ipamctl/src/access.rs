@@ -87,7 +87,7 @@ impl EtcdFlags {
 }
 
 /// A variable that is set to nothing is as good as not set.
-fn given(value: Option<&String>) -> Option<String> {
+pub(crate) fn given(value: Option<&String>) -> Option<String> {
     value.filter(|text| !text.is_empty()).cloned()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{init, ls, ranges};
+use crate::command::{gc, init, ls, ranges};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -71,6 +71,9 @@ pub enum Command {
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Ask the elected collector for a sweep now, and wait for its report
+    #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
+    Gc(gc::Options),
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod gc;
 pub mod init;
 pub mod ls;
 pub mod ranges;
@@ -26,6 +27,8 @@ pub struct Context<E, C> {
     pub store: Store<E, C>,
     /// What all its keys begin with.
     pub prefix: String,
+    /// The cluster that the configuration file names, else `default`.
+    pub cluster: String,
     /// How long to keep trying.
     pub timeout: Duration,
 }
@@ -40,7 +43,8 @@ impl<E: Etcd, C: Clock> Context<E, C> {
 /// Does what the command line says.
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<()> {
     let context = connect(cli, output)?;
-    match cli.command {
+    match &cli.command {
+        Command::Gc(options) => gc::run(&context, output, options).await,
         Command::Init => {
             let etcd = context.store.etcd();
             init::run(&context, output, async |term| etcd.raise_term(term).await).await
@@ -69,6 +73,7 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
     Ok(Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
+        cluster: found.cluster,
         timeout: cli.timeout,
     })
 }

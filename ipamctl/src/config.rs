@@ -1,7 +1,7 @@
 //! The settings from all three places: flags win over the environment, that over the file.
 
 use anyhow::bail;
-use ipam_plugin::config::{EtcdAccess, NodeFile};
+use ipam_plugin::config::{EtcdAccess, IpamSection, NodeFile};
 
 use crate::access::EtcdFlags;
 
@@ -10,6 +10,8 @@ use crate::access::EtcdFlags;
 pub struct Found {
     /// The settings, complete or not.
     pub access: EtcdAccess,
+    /// The cluster that the file names, else `default`.
+    pub cluster: String,
     /// For people.
     pub warnings: Vec<String>,
 }
@@ -45,6 +47,9 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
         Some(file) => own.over(file.etcd()),
         None => own,
     };
+    let nothing = IpamSection::default();
+    let section = file.as_ref().map_or(&nothing, NodeFile::section);
+    let cluster = section.cluster().to_owned();
     if !access.has_endpoints() {
         let file = file.map_or_else(
             || "no such file was found".to_owned(),
@@ -58,7 +63,11 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
              or etcd.endpoints in the plugin's configuration file ({file}; --config names another)"
         );
     }
-    Ok(Found { access, warnings })
+    Ok(Found {
+        access,
+        cluster,
+        warnings,
+    })
 }
 
 /// The file that somebody asked for by name; no other will do.
@@ -100,7 +109,8 @@ mod tests {
         }
     }
 
-    const FILE: &str = r#"{"etcd": {"endpoints": ["file:1"], "prefix": "/file", "store_id": "s"}}"#;
+    const FILE: &str = r#"{"etcd": {"endpoints": ["file:1"], "prefix": "/file", "store_id": "s"},
+        "cluster": "west"}"#;
 
     fn flags(endpoints: &[&str], config: Option<&str>) -> EtcdFlags {
         EtcdFlags {
@@ -116,6 +126,7 @@ mod tests {
         let found = find(&flags(&["flag:1"], Some(file.path())), None).unwrap();
         assert_eq!(found.access.endpoints(), ["flag:1"]);
         assert_eq!(found.access.prefix(), "/file");
+        assert_eq!(found.cluster, "west");
         // The file's store is where the file's endpoints are.
         assert_eq!(found.access.store_id(), None);
     }
@@ -144,6 +155,7 @@ mod tests {
         let broken = File::new("unneeded", "{");
         let found = find(&flags(&["a:1"], None), Some(broken.path())).unwrap();
         assert_eq!(found.access.endpoints(), ["a:1"]);
+        assert_eq!(found.cluster, "default");
         assert!(found.warnings.join("\n").contains(broken.path()));
         assert!(find(&flags(&[], None), Some(broken.path())).is_err());
     }

@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use store::clock::Clock;
+use store::coordination::{Changes, Coordination, LeaseId, Watch};
 use store::etcd::EtcdError;
 use store::gate::Gate;
-use store::key::{DEFAULT_PREFIX, Keyspace};
+use store::key::{DEFAULT_PREFIX, KeyRange, Keyspace};
 use store::store::Store;
 use store::txn::{Compare, Entry, Etcd, Get, GetReply, Header, Op, OpReply, Txn, TxnReply, View};
 
@@ -26,6 +27,8 @@ pub(crate) const STORE: (&str, &str) = (
 /// As much of etcd as the commands use.
 pub(crate) struct FakeEtcd {
     entries: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// The one key that hangs on a lease.
+    leased: Mutex<Option<String>>,
     term: AtomicU64,
 }
 
@@ -34,6 +37,7 @@ impl FakeEtcd {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), value.as_bytes().to_vec());
         Self {
             entries: Mutex::new(entries.iter().map(owned).collect()),
+            leased: Mutex::default(),
             term: AtomicU64::new(2),
         }
     }
@@ -44,6 +48,17 @@ impl FakeEtcd {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries().is_empty()
+    }
+
+    /// A key's value.
+    pub(crate) fn value(&self, key: &str) -> Option<Vec<u8>> {
+        self.entries().get(key).cloned()
+    }
+
+    /// Writes a key, and takes it off its lease.
+    pub(crate) fn put(&self, key: &str, value: &str) {
+        self.entries().insert(key.to_owned(), value.into());
+        self.leased.lock().unwrap().take_if(|leased| leased == key);
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
@@ -90,6 +105,11 @@ impl Etcd for FakeEtcd {
                 self.entries().insert(key.clone(), value.clone());
                 OpReply::Put
             }
+            Op::PutLeased(key, value, _) => {
+                self.entries().insert(key.clone(), value.clone());
+                *self.leased.lock().unwrap() = Some(key.clone());
+                OpReply::Put
+            }
             other => panic!("not asked for: {other:?}"),
         });
         Ok(TxnReply {
@@ -103,26 +123,66 @@ impl Etcd for FakeEtcd {
     }
 }
 
-/// It is noon on 20 November 2026.
-pub(crate) struct Noon;
+impl Coordination for FakeEtcd {
+    type Watch = NoWatch;
+
+    async fn grant(&self, _: Duration) -> Result<LeaseId, EtcdError> {
+        Ok(LeaseId(1))
+    }
+
+    async fn keep_alive(&self, _: LeaseId) -> Result<bool, EtcdError> {
+        panic!("not asked for")
+    }
+
+    async fn revoke(&self, _: LeaseId) -> Result<(), EtcdError> {
+        let leased = self.leased.lock().unwrap().take();
+        if let Some(key) = leased {
+            self.entries().remove(&key);
+        }
+        Ok(())
+    }
+
+    async fn watch(&self, _: &KeyRange, _: i64) -> Result<NoWatch, EtcdError> {
+        panic!("not asked for")
+    }
+}
+
+/// Commands watch nothing.
+pub(crate) struct NoWatch;
+
+impl Watch for NoWatch {
+    async fn next(&mut self) -> Result<Changes, EtcdError> {
+        panic!("not asked for")
+    }
+}
+
+/// It is noon on 20 November 2026. Waiting takes no time, and lets others go on.
+#[derive(Default)]
+pub(crate) struct Noon {
+    waited: Mutex<Duration>,
+}
 
 impl Clock for Noon {
     fn monotonic(&self) -> Duration {
-        Duration::ZERO
+        *self.waited.lock().unwrap()
     }
 
     fn wall(&self) -> SystemTime {
         humantime::parse_rfc3339("2026-11-20T12:00:00Z").unwrap()
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, duration: Duration) {
+        *self.waited.lock().unwrap() += duration;
+        tokio::task::yield_now().await;
+    }
 }
 
 pub(crate) fn context(etcd: FakeEtcd) -> Context<FakeEtcd, Noon> {
     let keys = Keyspace::new(DEFAULT_PREFIX);
     Context {
-        store: Store::new(etcd, Noon, keys, Gate::default()),
+        store: Store::new(etcd, Noon::default(), keys, Gate::default()),
         prefix: DEFAULT_PREFIX.to_owned(),
+        cluster: "default".to_owned(),
         timeout: Duration::from_secs(1),
     }
 }

@@ -1,12 +1,15 @@
 //! etcd itself: how it is reached and what is asked of it.
 
 mod client;
+mod coordinate;
 mod dial;
 mod error;
+mod files;
 mod settings;
 mod term;
 mod wire;
 
 pub use client::Client;
+pub use coordinate::ClientWatch;
 pub use error::EtcdError;
 pub use settings::{Credentials, Password, Settings};

@@ -9,7 +9,7 @@ use crate::gate::Refusal;
 use crate::record::{SCHEMA, StoreRecord};
 use crate::retry::Deadline;
 use crate::store::Store;
-use crate::txn::{Compare, Etcd, Get, GetReply, Op, Txn};
+use crate::txn::{Compare, Entry, Etcd, Op, Txn};
 
 /// A new store's Raft term is raised to at least this before it is sealed, so that a restore, which
 /// restarts the term, falls below the seal.
@@ -43,9 +43,9 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     /// would hide that.
     pub async fn init(&self, deadline: Deadline) -> Result<Birth, InitError> {
         let key = self.keys.store();
-        let (header, replies) = self.read([Get::key(&key)], deadline).await?;
-        if replies.iter().any(|reply| !reply.entries.is_empty()) {
-            return self.existing(header, replies);
+        let (header, standing) = self.read_key(&key, deadline).await?;
+        if standing.is_some() {
+            return self.existing(header, standing);
         }
         let record = StoreRecord {
             schema: SCHEMA,
@@ -61,8 +61,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         };
         self.persist(&txn, deadline).await?;
         // Whoever was first, and however often it was sent: what stands there now is the store.
-        let (header, replies) = self.read([Get::key(&key)], deadline).await?;
-        match self.existing(header, replies)? {
+        let (header, standing) = self.read_key(&key, deadline).await?;
+        match self.existing(header, standing)? {
             Birth::Existing(found) if found.id == record.id => Ok(Birth::Created(found)),
             birth => Ok(birth),
         }
@@ -71,11 +71,10 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     fn existing(
         &self,
         header: crate::txn::Header,
-        replies: Vec<GetReply>,
+        standing: Option<Entry>,
     ) -> Result<Birth, InitError> {
         let key = self.keys.store();
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
-        let entry = entry.ok_or_else(|| Refusal::NotInitialised(key.clone()))?;
+        let entry = standing.ok_or_else(|| Refusal::NotInitialised(key.clone()))?;
         self.gate.admit(header, &key, Some(&entry.value), None)?;
         let record = StoreRecord::parse(&entry.value).map_err(|_| Refusal::Damaged(key))?;
         Ok(Birth::Existing(record))

@@ -9,14 +9,13 @@ use crate::etcd::EtcdError;
 use crate::gate::{Admitted, Refusal};
 use crate::key::{KeyRange, holder_name};
 use crate::names::{Attachment, Space};
+use crate::range::Range;
 use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord};
 use crate::release::Judged;
 use crate::retry::Deadline;
+use crate::scan::Scan;
 use crate::store::Store;
-use crate::txn::{Entry, Etcd, Get, GetReply, Op, Txn, View};
-
-/// How many entries a page has at most. Halved where an answer grows too large to be read.
-const PAGE: i64 = 500;
+use crate::txn::{Entry, Etcd, Get, GetReply, Op, Txn};
 
 /// One attachment as the store knows it.
 #[derive(Debug)]
@@ -45,6 +44,8 @@ pub struct RangeUsage {
     pub space: Space,
     /// What was configured.
     pub record: RangeRecord,
+    /// The range that this is; `None` where the record's prefix does not fit its family.
+    pub range: Option<Range>,
     /// How many addresses may be given out.
     pub total: u128,
     /// How many of them attachments hold.
@@ -56,6 +57,37 @@ pub struct RangeUsage {
 }
 
 impl RangeUsage {
+    /// A range of which nothing has been counted yet.
+    pub fn new(space: Space, record: RangeRecord) -> Self {
+        let range = record.range();
+        Self {
+            space,
+            total: range.as_ref().map_or(0, Range::size),
+            range,
+            record,
+            allocated: 0,
+            resting: 0,
+            reserved: 0,
+        }
+    }
+
+    /// Counts a taken address of the space, if it is one that the range gives out. `None` stands
+    /// for a holder that cannot be read.
+    pub fn count(&mut self, address: Address, holder: Option<&Holder>) {
+        if !self
+            .range
+            .as_ref()
+            .is_some_and(|range| range.contains(address))
+        {
+            return;
+        }
+        match holder {
+            Some(Holder::Attachment(_)) => self.allocated += 1,
+            Some(Holder::Cooldown(_)) => self.resting += 1,
+            Some(Holder::Reservation(_)) | None => self.reserved += 1,
+        }
+    }
+
     /// How many addresses are free.
     pub fn free(&self) -> u128 {
         self.total
@@ -88,9 +120,8 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         attachment: &Attachment,
         deadline: Deadline,
     ) -> Result<Option<Result<OwnerRecord, DamagedValue>>, EtcdError> {
-        let get = Get::key(self.keys.owner(attachment));
-        let (_, replies) = self.read([get], deadline).await?;
-        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        let key = self.keys.owner(attachment);
+        let (_, entry) = self.read_key(key, deadline).await?;
         Ok(entry.map(|entry| OwnerRecord::parse(&entry.value)))
     }
 
@@ -155,27 +186,72 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
         let (mut owners, mut damaged) = (Vec::new(), Vec::new());
         for entry in self.entries(stretch, deadline).await? {
-            let Some(attachment) = self.keys.parse_owner(&entry.key) else {
-                let reason = "the key is not an attachment's".to_owned();
-                damaged.push(Damaged {
-                    key: entry.key,
-                    reason,
-                });
-                continue;
-            };
-            match OwnerRecord::parse(&entry.value) {
-                Ok(record) => owners.push(Owner {
-                    attachment,
-                    record,
-                    judged: entry.into(),
-                }),
-                Err(error) => damaged.push(Damaged {
-                    key: entry.key,
-                    reason: error.to_string(),
-                }),
+            match self.parse_owner(entry) {
+                Ok(owner) => owners.push(owner),
+                Err(broken) => damaged.push(broken),
             }
         }
         Ok((owners, damaged))
+    }
+
+    /// Reads one entry of a listing of owner records.
+    ///
+    /// # Errors
+    /// [`Damaged`] if it is none.
+    pub fn parse_owner(&self, entry: Entry) -> Result<Owner, Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let attachment = self.keys.parse_owner(&entry.key);
+        let attachment =
+            attachment.ok_or_else(|| damaged("the key is not an attachment's".to_owned()))?;
+        let record =
+            OwnerRecord::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        Ok(Owner {
+            attachment,
+            record,
+            judged: entry.into(),
+        })
+    }
+
+    /// Reads one entry of a listing of address keys: which address, and who holds it.
+    ///
+    /// # Errors
+    /// [`Damaged`]: the outer error if the key is not an address's, the inner one if its holder
+    /// cannot be read. The address counts as taken.
+    pub fn parse_address(
+        &self,
+        entry: &Entry,
+    ) -> Result<(Space, Address, Result<Holder, Damaged>), Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let (space, address) = self
+            .keys
+            .parse_address(&entry.key)
+            .ok_or_else(|| damaged("the key is not an address's".to_owned()))?;
+        let holder = Holder::parse(&entry.value).map_err(|error| damaged(error.to_string()));
+        Ok((space, address, holder))
+    }
+
+    /// Reads one entry of a listing of ranges.
+    ///
+    /// # Errors
+    /// [`Damaged`] if it is none.
+    pub fn parse_range(&self, entry: &Entry) -> Result<(Space, RangeRecord), Damaged> {
+        let damaged = |reason: String| Damaged {
+            key: entry.key.clone(),
+            reason,
+        };
+        let space = self
+            .keys
+            .parse_range_space(&entry.key)
+            .ok_or_else(|| damaged("the key is not a range's".to_owned()))?;
+        let record =
+            RangeRecord::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
+        Ok((space, record))
     }
 
     /// Address keys that no address of ours is spelled by, or whose holder cannot be read.
@@ -184,21 +260,13 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     /// As [`Store::owners_on_node`].
     pub async fn damaged_addresses(&self, deadline: Deadline) -> Result<Vec<Damaged>, EtcdError> {
         let entries = self.entries(self.keys.all_addresses(), deadline).await?;
-        let judge = |entry: Entry| {
-            let reason = match (
-                self.keys.parse_address(&entry.key),
-                Holder::parse(&entry.value),
-            ) {
-                (None, _) => "the key is not an address's".to_owned(),
-                (Some(_), Err(error)) => error.to_string(),
-                (Some(_), Ok(_)) => return None,
-            };
-            Some(Damaged {
-                key: entry.key,
-                reason,
-            })
-        };
-        Ok(entries.into_iter().filter_map(judge).collect())
+        let damaged = entries
+            .iter()
+            .filter_map(|entry| match self.parse_address(entry) {
+                Err(damaged) | Ok((_, _, Err(damaged))) => Some(damaged),
+                Ok((_, _, Ok(_))) => None,
+            });
+        Ok(damaged.collect())
     }
 
     /// Every configured range with its use.
@@ -211,25 +279,9 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<(Vec<RangeUsage>, Vec<Damaged>), EtcdError> {
         let (mut ranges, mut damaged) = (Vec::new(), Vec::new());
         for entry in self.entries(self.keys.all_ranges(), deadline).await? {
-            let space = self.keys.parse_range_space(&entry.key);
-            let record = RangeRecord::parse(&entry.value);
-            match (space, record) {
-                (Some(space), Ok(record)) => {
-                    ranges.push(self.usage(space, record, deadline).await?);
-                }
-                (None, _) => {
-                    let reason = "the key is not a range's".to_owned();
-                    damaged.push(Damaged {
-                        key: entry.key,
-                        reason,
-                    });
-                }
-                (_, Err(error)) => {
-                    damaged.push(Damaged {
-                        key: entry.key,
-                        reason: error.to_string(),
-                    });
-                }
+            match self.parse_range(&entry) {
+                Ok((space, record)) => ranges.push(self.usage(space, record, deadline).await?),
+                Err(broken) => damaged.push(broken),
             }
         }
         Ok((ranges, damaged))
@@ -242,29 +294,10 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<RangeUsage, EtcdError> {
         let stretch = self.keys.addresses(&space, record.bounds);
-        let range = record.range();
-        let total = range.as_ref().map_or(0, crate::range::Range::size);
-        let usable = |address: Address| range.as_ref().is_some_and(|range| range.contains(address));
-        let mut usage = RangeUsage {
-            space,
-            record,
-            total,
-            allocated: 0,
-            resting: 0,
-            reserved: 0,
-        };
+        let mut usage = RangeUsage::new(space, record);
         for entry in self.entries(stretch, deadline).await? {
-            let address = self
-                .keys
-                .parse_address(&entry.key)
-                .map(|(_, address)| address);
-            if !address.is_some_and(usable) {
-                continue;
-            }
-            match Holder::parse(&entry.value) {
-                Ok(Holder::Attachment(_)) => usage.allocated += 1,
-                Ok(Holder::Cooldown(_)) => usage.resting += 1,
-                Ok(Holder::Reservation(_)) | Err(_) => usage.reserved += 1,
+            if let Ok((_, address, holder)) = self.parse_address(&entry) {
+                usage.count(address, holder.ok().as_ref());
             }
         }
         Ok(usage)
@@ -294,32 +327,17 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         Ok(())
     }
 
-    /// All entries of a stretch, page by page. Entries that come or go between two pages may be
-    /// missed or not; each that stays is seen once.
+    /// All entries of a stretch, as of one revision.
     async fn entries(
         &self,
-        mut stretch: KeyRange,
+        stretch: KeyRange,
         deadline: Deadline,
     ) -> Result<VecDeque<Entry>, EtcdError> {
         let mut entries = VecDeque::new();
-        let mut page = PAGE;
-        loop {
-            let get = Get::range(stretch.clone(), View::Entries, page);
-            let reply = match self.read([get], deadline).await {
-                Ok((_, replies)) => replies.into_iter().next().unwrap_or_default(),
-                // Values of the largest size that etcd takes fill an answer quickly.
-                Err(EtcdError::AnswerTooLarge(_)) if page > 1 => {
-                    page /= 4;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let more = reply.more;
-            entries.extend(reply.entries);
-            match entries.back() {
-                Some(last) if more => stretch = stretch.after(&last.key),
-                _ => return Ok(entries),
-            }
+        let mut scan = Scan::new(stretch);
+        while let Some(page) = self.next_page(&mut scan, deadline).await? {
+            entries.extend(page);
         }
+        Ok(entries)
     }
 }

@@ -6,6 +6,7 @@
 //! <prefix>/v1/addr/<space>/<address>
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
+//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -39,6 +40,14 @@ impl KeyRange {
             .strip_suffix('/')
             .map_or_else(|| prefix.clone(), |stem| format!("{stem}0"));
         Self { start: prefix, end }
+    }
+
+    /// One key.
+    pub fn of_key(key: &str) -> Self {
+        Self {
+            start: key.to_owned(),
+            end: format!("{key}\0"),
+        }
     }
 
     /// What is left of the stretch after `key`.
@@ -129,6 +138,35 @@ impl Keyspace {
     pub fn owners_of(&self, cluster: &str, node: &str, network: &str) -> KeyRange {
         let [cluster, node, network] = [cluster, node, network].map(encode);
         KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
+    }
+
+    /// The owner records of one cluster.
+    pub fn owners_of_cluster(&self, cluster: &str) -> KeyRange {
+        KeyRange::under(format!("{}/owner/{}/", self.root, encode(cluster)))
+    }
+
+    /// The election of a cluster's collector: whoever created this key leads.
+    pub fn leader(&self, cluster: &str) -> String {
+        self.collector(cluster, "leader")
+    }
+
+    /// An operator's wish for a sweep.
+    pub fn request(&self, cluster: &str) -> String {
+        self.collector(cluster, "request")
+    }
+
+    /// Up to which revision the history has been written out.
+    pub fn history(&self, cluster: &str) -> String {
+        self.collector(cluster, "history")
+    }
+
+    /// Which Kubernetes cluster goes by this name.
+    pub fn identity(&self, cluster: &str) -> String {
+        self.collector(cluster, "identity")
+    }
+
+    fn collector(&self, cluster: &str, what: &str) -> String {
+        format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
 
     /// What was configured for a range.

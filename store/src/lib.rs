@@ -1,12 +1,16 @@
 //! The library under `etcd-ipam`, `lease-gc` and `ipamctl`: the etcd keyspace, address
-//! arithmetic, allocation and release.
+//! arithmetic, allocation, release and election.
 
 pub mod address;
 pub mod allocate;
 pub mod claim;
 pub mod clock;
+pub mod collect;
+pub mod coordination;
+pub mod election;
 pub mod etcd;
 pub mod gate;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod key;
@@ -14,6 +18,8 @@ pub mod names;
 pub mod range;
 pub mod record;
 pub mod release;
+pub mod request;
 pub mod retry;
+pub mod scan;
 pub mod store;
 pub mod txn;

@@ -12,14 +12,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::holder::{Cooldown, Holder, cooldown_value};
 pub use self::meta::{FreezeRecord, StoreRecord};
-pub use self::owner::{Boot, HeldAddress, OwnerRecord, Pod};
+pub use self::owner::{Boot, HeldAddress, Kind, OwnerRecord, Pod};
 pub use self::range::RangeRecord;
 
 /// The version of the records that this code writes and the highest that it reads.
 pub const SCHEMA: u32 = 1;
 
 /// A value larger than this is not one of ours and is not parsed (bytes).
-const LARGEST_VALUE: usize = 64 * 1024;
+pub(crate) const LARGEST_VALUE: usize = 64 * 1024;
 
 /// Why a value could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum DamagedValue {
     Version(u32),
 }
 
-fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
+pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
     if value.len() > LARGEST_VALUE {
         return Err(DamagedValue::TooLarge(value.len()));
     }

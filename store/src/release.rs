@@ -187,7 +187,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         persist(&self.clock, deadline, once).await
     }
 
-    fn release_txn(
+    pub(crate) fn release_txn(
         &self,
         attachment: &Attachment,
         judged: &Judged,

@@ -5,7 +5,7 @@ use crate::etcd::EtcdError;
 use crate::gate::{Admitted, Gate, Refusal};
 use crate::key::Keyspace;
 use crate::retry::{Deadline, persist};
-use crate::txn::{Etcd, Get, GetReply, Header, Txn, TxnReply};
+use crate::txn::{Entry, Etcd, Get, GetReply, Header, Txn, TxnReply};
 
 /// A store and how it is reached. Its operations are in [`crate::allocate`], [`crate::release`],
 /// [`crate::inspect`] and [`crate::init`].
@@ -59,6 +59,17 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<(Header, Vec<GetReply>), EtcdError> {
         let reply = self.persist(&Txn::read(gets), deadline).await?;
         Ok((reply.header, reply.gets().collect()))
+    }
+
+    /// Reads one key; `None` where it does not exist.
+    pub(crate) async fn read_key(
+        &self,
+        key: impl Into<String>,
+        deadline: Deadline,
+    ) -> Result<(Header, Option<Entry>), EtcdError> {
+        let (header, replies) = self.read([Get::key(key)], deadline).await?;
+        let entry = replies.into_iter().next().and_then(GetReply::into_entry);
+        Ok((header, entry))
     }
 
     /// Checks an answer that holds `meta/store` and `meta/freeze`.

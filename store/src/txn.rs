@@ -6,6 +6,7 @@
 
 use std::future::Future;
 
+use crate::coordination::LeaseId;
 use crate::etcd::EtcdError;
 use crate::key::KeyRange;
 
@@ -46,6 +47,8 @@ pub enum Compare {
     Absent(String),
     /// The key was last written at this revision.
     ModRevision(String, i64),
+    /// The key was created at this revision and has existed ever since.
+    CreateRevision(String, i64),
     /// The key exists and has this value.
     Value(String, Vec<u8>),
 }
@@ -57,6 +60,8 @@ pub enum Op {
     Get(Get),
     /// Writes a key.
     Put(String, Vec<u8>),
+    /// Writes a key that etcd deletes when the lease ends.
+    PutLeased(String, Vec<u8>, LeaseId),
     /// Deletes a key, if it is there.
     Delete(String),
     /// A transaction within.
@@ -74,6 +79,8 @@ pub struct Get {
     pub limit: i64,
     /// What is returned of each key, and in which order.
     pub view: View,
+    /// As of which revision; 0 means now.
+    pub revision: i64,
 }
 
 /// What a read returns.
@@ -97,6 +104,7 @@ impl Get {
             end: None,
             limit: 0,
             view: View::Entries,
+            revision: 0,
         }
     }
 
@@ -107,7 +115,14 @@ impl Get {
             end: Some(range.end),
             limit,
             view,
+            revision: 0,
         }
+    }
+
+    /// The same as of an earlier revision, which etcd must not have compacted.
+    #[must_use]
+    pub fn as_of(self, revision: i64) -> Self {
+        Self { revision, ..self }
     }
 }
 

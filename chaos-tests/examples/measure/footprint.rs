@@ -34,6 +34,7 @@ fn on_disk() -> Result<()> {
     for (name, path) in [
         ("etcd-ipam", binaries::plugin()),
         ("ipamctl", binaries::ipamctl()),
+        ("lease-gc", binaries::collector()),
     ] {
         let bytes = match path {
             Ok(path) => std::fs::metadata(path)?.len().to_string(),

@@ -1,14 +1,15 @@
 //! The numbers of the README, measured on this machine, as Markdown tables.
 //!
 //! `make measure` builds and finds what it needs. Arguments choose topics: `round-trips`,
-//! `processes`, `footprint`, `parallel`; none means all. Nothing here judges: times depend on the
-//! machine, so every one stands beside that of host-local, taken in turns with it.
+//! `processes`, `footprint`, `parallel`, `collector`; none means all. Nothing here judges: times
+//! depend on the machine, so those of the plugin stand beside host-local's, taken in turns with it.
 
 #![expect(
     clippy::print_stdout,
     reason = "what was measured is this program's output"
 )]
 
+mod collector;
 #[path = "../../tests/counting/mod.rs"]
 mod counting;
 mod footprint;
@@ -19,16 +20,18 @@ mod round_trips;
 mod runner;
 mod stats;
 mod table;
+mod usage;
 
 use anyhow::{Result, ensure};
 
 type Topic = (&'static str, fn() -> Result<()>);
 
-const TOPICS: [Topic; 4] = [
+const TOPICS: [Topic; 5] = [
     ("round-trips", round_trips::measure),
     ("processes", processes::measure),
     ("footprint", footprint::measure),
     ("parallel", parallel::measure),
+    ("collector", collector::measure),
 ];
 
 fn main() -> Result<()> {

@@ -11,6 +11,8 @@ use chaos_tests::etcd::EtcdServer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::usage::kibibytes;
+
 /// Where Debian's containernetworking-plugins has it.
 const HOST_LOCAL: &str = "/usr/lib/cni/host-local";
 /// Memory that looks like a disk.
@@ -136,7 +138,7 @@ impl Runner {
         let child = self.start(verb, pod)?;
         let status = PathBuf::from(format!("/proc/{}/status", child.id()));
         let mut peak = None;
-        while let Some(mark) = high_water_mark(&std::fs::read_to_string(&status)?) {
+        while let Some(mark) = kibibytes(&std::fs::read_to_string(&status)?, "VmHWM:") {
             peak = Some(mark);
         }
         self.finish(verb, child)?;
@@ -181,14 +183,6 @@ impl Runner {
             ("ETCD_IPAM_CONFIG", self.node_config.display().to_string()),
         ]
     }
-}
-
-/// The line `VmHWM:   1234 kB`, which a process that has ended lacks.
-fn high_water_mark(status: &str) -> Option<u64> {
-    let mark = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    mark.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// One on the disk of the build (`/tmp` may be memory) and one in memory.

@@ -20,7 +20,7 @@ use store::etcd::{Client, Settings};
 use store::gate::Gate;
 use store::key::{DEFAULT_PREFIX, Keyspace, holder_name};
 use store::names::Attachment;
-use store::record::{Boot, OwnerRecord, Pod, SCHEMA};
+use store::record::{Boot, Kind, OwnerRecord, Pod, SCHEMA};
 use store::retry::Deadline;
 use store::store::Store;
 use tokio::runtime::{Builder, Runtime};
@@ -145,6 +145,7 @@ fn record(random: &mut StdRng) -> OwnerRecord {
     OwnerRecord {
         v: SCHEMA,
         id: format!("{:032x}", random.random::<u128>()),
+        kind: Kind::Allocated,
         addresses: Vec::new(),
         pod: Pod::default(),
         boot: Boot::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use store::allocate::{Allocation, Request};
 use store::claim::Claim;
-use store::record::OwnerRecord;
+use store::record::{Kind, OwnerRecord};
 use store::retry::Deadline;
 
 use super::{Call, EtcdStore, allocate_error, budget, now, replay, rng};
@@ -90,6 +90,7 @@ async fn allocate(
     let record = OwnerRecord {
         v: store::record::SCHEMA,
         id: store::init::random_id(),
+        kind: Kind::Allocated,
         addresses: Vec::new(),
         pod: args.pod.clone(),
         boot: call.boot.clone(),

@@ -1,12 +1,13 @@
 //! The real etcd: one connection at a time, dialled anew whenever it disappoints.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use super::dial::{Connection, dial};
 use super::error::EtcdError;
+use super::files::Fingerprint;
 use super::settings::Settings;
 use super::wire;
 use crate::txn::{Etcd, Txn, TxnReply};
@@ -16,6 +17,8 @@ use crate::txn::{Etcd, Txn, TxnReply};
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 const PATIENT_CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const PATIENT_AFTER_FAILURES: u32 = 2;
+/// How often a client that lives long looks whether its certificates were renewed.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(10);
 
 /// A client of one etcd cluster. Nothing is dialled before the first call.
 pub struct Client {
@@ -28,6 +31,22 @@ pub struct Client {
 struct State {
     connection: Option<Connection>,
     disappointing: Option<String>,
+    /// The files that the connection was made with, and when they were last looked at.
+    files: Option<(Fingerprint, Instant)>,
+}
+
+impl State {
+    /// Whether the connection's certificates are those on disk, as far as was looked.
+    fn is_current(&mut self, settings: &Settings) -> bool {
+        let Some((fingerprint, looked)) = &mut self.files else {
+            return true;
+        };
+        if looked.elapsed() < LOOK_AT_FILES_EVERY {
+            return true;
+        }
+        *looked = Instant::now();
+        *fingerprint == Fingerprint::of(settings)
+    }
 }
 
 impl Client {
@@ -47,12 +66,21 @@ impl Client {
 
     pub(super) async fn connection(&self) -> Result<Connection, EtcdError> {
         let mut state = self.state.lock().await;
-        if let Some(connection) = &state.connection {
+        if state.is_current(&self.settings)
+            && let Some(connection) = &state.connection
+        {
             return Ok(connection.clone());
         }
-        let connection = Box::pin(dial(&self.settings, state.disappointing.as_deref())).await?;
-        state.connection = Some(connection.clone());
-        Ok(connection)
+        let files = Fingerprint::of(&self.settings);
+        match Box::pin(dial(&self.settings, state.disappointing.as_deref())).await {
+            Ok(connection) => {
+                state.connection = Some(connection.clone());
+                state.files = Some((files, Instant::now()));
+                Ok(connection)
+            }
+            // While files are being renewed they may not fit each other; what stands needs none.
+            Err(error) => state.connection.clone().ok_or(error),
+        }
     }
 
     /// Carries out one call on the connection, in bounded time; a connection on which it fails is

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions};
+use etcd_client::{Certificate, ConnectOptions, Identity, KvClient, TlsOptions, WatchClient};
 use hyper_util::rt::TokioIo;
 use rand::seq::SliceRandom;
 use tokio::net::TcpStream;
@@ -28,6 +28,10 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_millis(100);
 const HEAD_START: Duration = Duration::from_millis(50);
 /// How long signing in with a password may take: the server's bcrypt alone takes 90 ms.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a server that owes an answer is asked for a sign of life, and how long it may take.
+/// etcd ends connections that ask more often than every 5 s (`--grpc-keepalive-min-time`).
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read (bytes): a page of keys that hostile values fill.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// etcd's client port (IANA).
@@ -44,6 +48,12 @@ impl Connection {
     pub(super) fn kv(&self) -> KvClient {
         self.client
             .kv_client()
+            .max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    pub(super) fn watch(&self) -> WatchClient {
+        self.client
+            .watch_client()
             .max_decoding_message_size(LARGEST_ANSWER)
     }
 }
@@ -64,7 +74,7 @@ pub(super) async fn dial(
     let options = sign_in(settings)?;
     let (url, channel) = race(endpoints.into()).await?;
     let channel = etcd_client::Channel::Tonic(channel);
-    let client = etcd_client::Client::from_channel(channel, options);
+    let client = etcd_client::Client::from_channel(channel, Some(options));
     match tokio::time::timeout(SIGN_IN_TIMEOUT, client).await {
         Ok(Ok(client)) => Ok(Connection {
             endpoint: url,
@@ -74,6 +84,19 @@ pub(super) async fn dial(
         Err(_) => Err(EtcdError::Unreachable(format!(
             "{url}: signing in takes too long"
         ))),
+    }
+}
+
+impl Settings {
+    /// Whether these settings can be used at all: every endpoint is one, and every file is there.
+    /// Nothing is dialled.
+    ///
+    /// # Errors
+    /// What is wrong with which setting.
+    pub fn check(&self) -> Result<(), EtcdError> {
+        targets(self)?;
+        sign_in(self)?;
+        Ok(())
     }
 }
 
@@ -112,8 +135,10 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
-    let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
-    let endpoint = Endpoint::from(uri.clone());
+    let port = port(&uri).ok_or_else(|| wrong("has no such port"))?;
+    let endpoint = Endpoint::from(uri.clone())
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
     let endpoint = match uri.scheme_str() {
         Some("http") => endpoint,
         Some("https") => {
@@ -133,6 +158,20 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
     })
 }
 
+/// The port that a URL names, else etcd's; `None` for one that there cannot be, which the URL's own
+/// parser takes for none named.
+fn port(uri: &Uri) -> Option<u16> {
+    let authority = uri.authority()?.as_str();
+    let place = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, place)| place);
+    let after_host = place.strip_prefix(uri.host()?)?;
+    if after_host.is_empty() {
+        return Some(DEFAULT_PORT);
+    }
+    after_host.strip_prefix(':')?.parse().ok()
+}
+
 fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
     let mut tls = TlsOptions::new();
     if let Some(path) = &settings.ca_file {
@@ -150,9 +189,11 @@ fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
     }
 }
 
-fn sign_in(settings: &Settings) -> Result<Option<ConnectOptions>, EtcdError> {
+fn sign_in(settings: &Settings) -> Result<ConnectOptions, EtcdError> {
+    // A member that is cut off from its cluster then says so, and ends its watches.
+    let options = ConnectOptions::new().with_require_leader(true);
     let Some(credentials) = &settings.credentials else {
-        return Ok(None);
+        return Ok(options);
     };
     let password = match &credentials.password {
         Password::Inline(password) => password.clone(),
@@ -162,9 +203,7 @@ fn sign_in(settings: &Settings) -> Result<Option<ConnectOptions>, EtcdError> {
             text.lines().next().unwrap_or_default().to_owned()
         }
     };
-    Ok(Some(
-        ConnectOptions::new().with_user(&credentials.username, password),
-    ))
+    Ok(options.with_user(&credentials.username, password))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, EtcdError> {
@@ -283,4 +322,27 @@ async fn resolve(host: &str) -> std::io::Result<Vec<IpAddr>> {
         .map_err(failed)?;
     let found = resolver.lookup_ip(host).await.map_err(failed)?;
     Ok(found.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_that_of_the_url_or_that_of_etcd() {
+        for (url, expected) in [
+            ("http://10.0.0.1:4001", Some(4001)),
+            ("http://10.0.0.1", Some(2379)),
+            ("https://[2001:db8::1]", Some(2379)),
+            ("https://[2001:db8::1]:23", Some(23)),
+            ("http://user:word@e:7", Some(7)),
+            ("http://7:7/7", Some(7)),
+            ("http://10.0.0.1:99999", None),
+            ("http://10.0.0.1:-1", None),
+            ("http://10.0.0.1:", None),
+        ] {
+            let found = url.parse().ok().and_then(|uri| port(&uri));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
 }

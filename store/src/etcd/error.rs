@@ -40,6 +40,17 @@ pub enum EtcdError {
     /// The answer is larger than any that is read: somebody put the largest values there.
     #[error("the answer of etcd at {0} is too large; look for huge values under the prefix")]
     AnswerTooLarge(String),
+    /// The lease has ended or was never granted.
+    #[error("etcd at {0} has no such lease")]
+    LeaseEnded(String),
+    /// What was asked for lies before the oldest revision that etcd still has.
+    #[error("etcd at {endpoint} has compacted the revision that was asked for")]
+    Compacted {
+        /// Who answered.
+        endpoint: String,
+        /// The oldest revision that it still has; 0 where it does not say.
+        oldest: i64,
+    },
     /// The transaction is longer than this etcd accepts (`--max-txn-ops`).
     #[error("etcd at {0} takes fewer operations in a transaction (--max-txn-ops)")]
     TooManyOperations(String),
@@ -98,6 +109,10 @@ impl EtcdError {
     pub(crate) fn from_client(error: &etcd_client::Error, endpoint: &str) -> Self {
         match error {
             etcd_client::Error::GRpcStatus(status) => Self::from_status(status, endpoint),
+            // The client's own words for an answer with a time to live of 0.
+            etcd_client::Error::LeaseKeepAliveError(reason) if reason == "lease not found" => {
+                Self::LeaseEnded(endpoint.to_owned())
+            }
             other => Self::Unknown {
                 endpoint: endpoint.to_owned(),
                 reason: other.to_string(),
@@ -114,11 +129,20 @@ impl EtcdError {
             Code::OutOfRange if reason.contains("message length too large") => {
                 Self::AnswerTooLarge(endpoint)
             }
+            Code::NotFound if reason.contains("lease not found") => Self::LeaseEnded(endpoint),
+            Code::OutOfRange if reason.contains("compacted") => Self::Compacted {
+                endpoint,
+                oldest: 0,
+            },
             Code::InvalidArgument if reason.contains("too many operations") => {
                 Self::TooManyOperations(endpoint)
             }
             // The users were changed while this process was signed in: signing in again helps.
             Code::InvalidArgument if reason.contains("auth store is old") => {
+                Self::Overloaded { endpoint, reason }
+            }
+            // A token ends some minutes after its last use, and with a restart of its member.
+            Code::Unauthenticated if reason.contains("invalid auth token") => {
                 Self::Overloaded { endpoint, reason }
             }
             Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument => {

@@ -25,6 +25,9 @@ fn compare(compare: &Compare) -> client::Compare {
         Compare::ModRevision(key, revision) => {
             client::Compare::mod_revision(key.as_str(), equal, *revision)
         }
+        Compare::CreateRevision(key, revision) => {
+            client::Compare::create_revision(key.as_str(), equal, *revision)
+        }
         Compare::Value(key, value) => client::Compare::value(key.as_str(), equal, value.as_slice()),
     }
 }
@@ -33,13 +36,19 @@ fn operation(op: &Op) -> client::TxnOp {
     match op {
         Op::Get(get) => client::TxnOp::get(get.key.as_str(), Some(options(get))),
         Op::Put(key, value) => client::TxnOp::put(key.as_str(), value.as_slice(), None),
+        Op::PutLeased(key, value, lease) => {
+            let options = client::PutOptions::new().with_lease(lease.0);
+            client::TxnOp::put(key.as_str(), value.as_slice(), Some(options))
+        }
         Op::Delete(key) => client::TxnOp::delete(key.as_str(), None),
         Op::Txn(txn) => client::TxnOp::txn(to_client(txn)),
     }
 }
 
 fn options(get: &Get) -> client::GetOptions {
-    let mut options = client::GetOptions::new().with_limit(get.limit);
+    let mut options = client::GetOptions::new()
+        .with_limit(get.limit)
+        .with_revision(get.revision);
     if let Some(end) = &get.end {
         options = options.with_range(end.as_str());
     }

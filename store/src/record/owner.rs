@@ -72,6 +72,49 @@ pub struct Boot {
     pub started_ms: u64,
 }
 
+/// How an owner record came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Kind {
+    /// An ADD took the addresses. Written as no kind at all.
+    #[default]
+    Allocated,
+    /// The collector wrote down what a live pod names and the store lacked. No container stands
+    /// behind it, and it never counts as newer than another record.
+    Adopted,
+    /// What a newer version made.
+    Other(String),
+}
+
+impl Kind {
+    const ADOPTED: &str = "adopted";
+
+    /// Whether an ADD made the record.
+    pub fn is_allocated(&self) -> bool {
+        *self == Self::Allocated
+    }
+}
+
+impl From<String> for Kind {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "" => Self::Allocated,
+            Self::ADOPTED => Self::Adopted,
+            _ => Self::Other(text),
+        }
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Allocated => Self::new(),
+            Kind::Adopted => Kind::ADOPTED.to_owned(),
+            Kind::Other(text) => text,
+        }
+    }
+}
+
 /// What an attachment holds, and for whom. Written and deleted with its addresses in one
 /// transaction, so that one compare on it guards them all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +123,9 @@ pub struct OwnerRecord {
     pub v: u32,
     /// Random, made once per process: two lives of one attachment never look alike.
     pub id: String,
+    /// How it came to be.
+    #[serde(default, skip_serializing_if = "Kind::is_allocated")]
+    pub kind: Kind,
     /// What it holds, in the order of the answer.
     pub addresses: Vec<HeldAddress>,
     /// For whom.
@@ -138,6 +184,7 @@ mod tests {
         OwnerRecord {
             v: 1,
             id: "0123456789abcdef0123456789abcdef".into(),
+            kind: Kind::Allocated,
             addresses: vec![HeldAddress {
                 space: Space::Shared("default".into()),
                 address: "192.168.20.11".parse().unwrap(),
@@ -179,6 +226,22 @@ mod tests {
             serde_json::from_str::<Value>(&read.to_json()).unwrap(),
             value
         );
+    }
+
+    #[test]
+    fn the_kind_is_written_where_no_add_made_the_record_and_reads_back() {
+        let kinds = [
+            (Kind::Allocated, Value::Null),
+            (Kind::Adopted, "adopted".into()),
+            (Kind::Other("lent".into()), "lent".into()),
+        ];
+        for (kind, written) in kinds {
+            let record = OwnerRecord { kind, ..record() };
+            let json = record.to_json();
+            let value: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(value["kind"], written);
+            assert_eq!(OwnerRecord::parse(json.as_bytes()).unwrap(), record);
+        }
     }
 
     #[test]

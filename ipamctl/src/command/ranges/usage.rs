@@ -40,6 +40,7 @@ impl From<RangeUsage> for Usage {
         let RangeUsage {
             space,
             record,
+            range: _,
             total,
             allocated,
             resting,

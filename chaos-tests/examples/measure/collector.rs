@@ -1,0 +1,19 @@
+//! The collector: what a sweep costs, what it costs between sweeps, and how soon another takes
+//! over.
+//!
+//! The API of Kubernetes and etcd run beside it and share the processors; its own time and memory
+//! are those that the kernel counts for its process.
+
+mod elections;
+mod releases;
+mod scene;
+mod sweeps;
+
+use anyhow::Result;
+
+/// Measures all of it.
+pub(crate) fn measure() -> Result<()> {
+    sweeps::measure()?;
+    elections::measure()?;
+    releases::measure()
+}

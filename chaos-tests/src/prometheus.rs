@@ -1,0 +1,158 @@
+//! A real Prometheus, and its own judgement of metrics.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, Output};
+use crate::http::Client;
+use crate::loopback::Place;
+use crate::metrics::Sample;
+use crate::process::{self, Finish};
+
+/// What Prometheus has not seen within this time it will not see at all.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The programs of one Prometheus.
+#[derive(Clone, Debug)]
+pub struct Install {
+    directory: PathBuf,
+}
+
+/// A Prometheus that scrapes one target every second. Dropping it ends it and removes its data.
+#[derive(Debug)]
+pub struct Prometheus {
+    // Dropped before the directory that it writes into.
+    daemon: Daemon,
+    place: Place,
+    home: TempDir,
+}
+
+impl Install {
+    /// The one in `$PROMETHEUS_BIN_DIR`, or why there is none.
+    pub fn find() -> Result<Self, String> {
+        let directory = std::env::var_os("PROMETHEUS_BIN_DIR").map(PathBuf::from);
+        let found = directory.filter(|directory| directory.join("prometheus").is_file());
+        found.map(|directory| Self { directory }).ok_or_else(|| {
+            std::env::var("PROMETHEUS_FETCH_ERROR")
+                .unwrap_or_else(|_| "no prometheus in PROMETHEUS_BIN_DIR".to_owned())
+        })
+    }
+
+    /// Starts a server that scrapes `/metrics` of `target`, and waits until it answers.
+    pub fn start(&self, target: SocketAddr) -> Result<Prometheus> {
+        let home = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
+        let place = Place::free()?;
+        let config = json!({
+            "global": {"scrape_interval": "1s"},
+            "scrape_configs": [
+                {"job_name": "test", "static_configs": [{"targets": [target]}]},
+            ],
+        });
+        // YAML reads JSON.
+        std::fs::write(home.path().join("config"), config.to_string())?;
+        let arguments = [
+            "--config.file=config".to_owned(),
+            "--storage.tsdb.path=data".to_owned(),
+            format!("--web.listen-address={}", address(place)),
+        ];
+        let program = self.directory.join("prometheus");
+        let output = Output::together(&home.path().join("log"))?;
+        let daemon = Daemon::start(&program, &arguments, home.path(), output)?;
+        let mut prometheus = Prometheus {
+            daemon,
+            place,
+            home,
+        };
+        prometheus.wait(|prometheus| {
+            let ready = prometheus.client().get("/-/ready");
+            Ok(ready.is_ok_and(|answer| answer.status == 200).then_some(()))
+        })?;
+        Ok(prometheus)
+    }
+
+    /// Fails, with what it says, if `promtool` finds anything wrong with a scrape.
+    pub fn check_metrics(&self, scrape: &str) -> Result<()> {
+        let mut command = Command::new(self.directory.join("promtool"));
+        command.args(["check", "metrics"]).env_clear();
+        let output = process::run(command, scrape, Finish::Normal)?;
+        ensure!(output.status.success(), "promtool: {output:?}");
+        Ok(())
+    }
+}
+
+impl Prometheus {
+    /// What a query gives now.
+    pub fn query(&self, expression: &str) -> Result<Vec<Sample>> {
+        let bytes = expression.bytes();
+        let encoded: Vec<_> = bytes.map(|byte| format!("%{byte:02x}")).collect();
+        let path = format!("/api/v1/query?query={}", encoded.concat());
+        let answer = self.client().get(&path)?;
+        let body: Value = serde_json::from_str(&answer.body)?;
+        ensure!(body["status"] == "success", "{expression}: {body}");
+        let result = body["data"]["result"].as_array().context("no result")?;
+        result.iter().map(sample).collect()
+    }
+
+    /// Waits until an expression gives anything, and returns that.
+    pub fn wait_for(&mut self, expression: &str) -> Result<Vec<Sample>> {
+        self.wait(|prometheus| {
+            let found = prometheus.query(expression)?;
+            Ok(Some(found).filter(|found| !found.is_empty()))
+        })
+        .with_context(|| format!("waiting for {expression}"))
+    }
+
+    fn wait<T>(&mut self, until: impl Fn(&Self) -> Result<Option<T>>) -> Result<T> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.daemon.ended()? {
+                bail!("prometheus ended ({status}): {}", log(self.home.path()));
+            }
+            if let Some(found) = until(self)? {
+                return Ok(found);
+            }
+            ensure!(
+                Instant::now() < patience,
+                "in vain: {}",
+                log(self.home.path())
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::plain(address(self.place))
+    }
+}
+
+fn address(place: Place) -> SocketAddr {
+    (place.ip, Place::CLIENT_PORT).into()
+}
+
+/// An element of an instant vector: its labels, then a time and the value as text.
+fn sample(element: &Value) -> Result<Sample> {
+    let labels = element["metric"].as_object().context("no metric")?;
+    let labels = labels.iter().map(|(name, value)| {
+        let value = value.as_str().unwrap_or_default();
+        (name.clone(), value.to_owned())
+    });
+    let mut sample = Sample {
+        name: String::new(),
+        labels: labels.collect(),
+        value: element["value"][1].as_str().context("no value")?.parse()?,
+    };
+    sample.name = sample.labels.remove("__name__").unwrap_or_default();
+    Ok(sample)
+}
+
+fn log(home: &Path) -> String {
+    // What cannot be read explains nothing.
+    std::fs::read_to_string(home.join("log")).unwrap_or_default()
+}
