@@ -20,7 +20,7 @@ use crate::collector::Collector;
 use crate::events::{About, Event};
 use crate::evidence::Evidence;
 use crate::pods::{Source, SourceError};
-use crate::report::{Conflict, SweepReport};
+use crate::report::{Conflict, Release, SweepReport};
 
 /// How old the evidence may get while the releases wait for their turn. The rest is for the next
 /// sweep.
@@ -66,8 +66,9 @@ impl Collector {
             pace.next().await;
             match self.release_one(&owner, evidence, fence, source).await? {
                 Ok(()) => {
-                    report.release(release(&owner, evidence));
-                    self.tell_release(&owner, evidence);
+                    let release = release(&owner, evidence);
+                    self.tell_release(&owner, evidence, &release);
+                    report.release(release);
                 }
                 Err(why) => {
                     let (key, why) = (&owner.judged.key, why.as_str());
@@ -102,18 +103,14 @@ impl Collector {
             self.causes.withdraw(&owner.record.id);
         }
         match outcome {
-            Ok(Fenced::Done(_)) => Ok(Ok(())),
-            Ok(Fenced::Changed) => Ok(Err(Withheld::Changed)),
-            Ok(Fenced::NotLeader) => Err(VoidReason::NotLeader),
-            Ok(Fenced::Frozen(reason)) => Err(VoidReason::Frozen(reason)),
+            Ok(fenced) => Ok(committed(fenced)?.map(drop).ok_or(Withheld::Changed)),
             // Not this store's fault, so the others need not wait.
             Err(error @ EtcdError::TooManyOperations(_)) => Ok(Err(unreleasable(owner, &error))),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn tell_release(&self, owner: &Owner, evidence: Evidence) {
-        let release = release(owner, evidence);
+    fn tell_release(&self, owner: &Owner, evidence: Evidence, release: &Release) {
         let addresses = release.addresses.iter().map(ToString::to_string);
         let addresses = addresses.collect::<Vec<_>>().join(", ");
         tracing::info!(
@@ -150,17 +147,15 @@ impl Collector {
             let pod = format!("{}/{}", record.pod.namespace, record.pod.name);
             let addresses = record.addresses.iter().map(|held| held.address.to_string());
             let addresses = addresses.collect::<Vec<_>>().join(", ");
-            match adopted {
-                Fenced::Done(Ok(())) => {
+            match committed(adopted)? {
+                Some(Ok(())) => {
                     report.adopted += u64::try_from(record.addresses.len()).unwrap_or_default();
                     tracing::info!(pod, addresses, node = attachment.node, "adopted");
                 }
                 // Somebody took it since it was read; the next sweep sees who.
-                Fenced::Done(Err(_)) | Fenced::Changed => {
+                Some(Err(_)) | None => {
                     tracing::info!(pod, addresses, "not adopted: it is held by now");
                 }
-                Fenced::NotLeader => return Err(VoidReason::NotLeader),
-                Fenced::Frozen(reason) => return Err(VoidReason::Frozen(reason)),
             }
         }
         Ok(())
@@ -179,15 +174,11 @@ impl Collector {
             .store
             .delete_listed(fence, listed, self.deadline())
             .await?;
-        match deleted {
-            Fenced::Done(count) => {
-                tracing::info!(count, "{what}");
-                Ok(u64::try_from(count).unwrap_or(u64::MAX))
-            }
-            Fenced::Changed => Ok(0),
-            Fenced::NotLeader => Err(VoidReason::NotLeader),
-            Fenced::Frozen(reason) => Err(VoidReason::Frozen(reason)),
-        }
+        let Some(count) = committed(deleted)? else {
+            return Ok(0);
+        };
+        tracing::info!(count, "{what}");
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     /// Reports the conflicts that the sweep before did not see.
@@ -224,6 +215,16 @@ impl Collector {
         if let Some(events) = &self.events {
             events.report(event);
         }
+    }
+}
+
+/// What was committed; `None` where that changed which was to be written over.
+pub(super) fn committed<T>(fenced: Fenced<T>) -> Result<Option<T>, VoidReason> {
+    match fenced {
+        Fenced::Done(done) => Ok(Some(done)),
+        Fenced::Changed => Ok(None),
+        Fenced::NotLeader => Err(VoidReason::NotLeader),
+        Fenced::Frozen(reason) => Err(VoidReason::Frozen(reason)),
     }
 }
 

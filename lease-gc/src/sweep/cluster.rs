@@ -1,8 +1,9 @@
 //! Which Kubernetes cluster this is. Two clusters that share an etcd and, by mistake, a name must
 //! not judge each other's pods.
 
-use store::collect::{Fenced, Survey};
+use store::collect::Survey;
 
+use super::act::committed;
 use super::{Mode, VoidReason};
 use crate::collector::{Collector, FatalError};
 use crate::pods::Source;
@@ -35,15 +36,11 @@ impl Collector {
             .store
             .record_identity(fence, cluster, &uid, self.deadline())
             .await?;
-        match recorded {
-            Fenced::Done(()) => {
-                tracing::info!(cluster, uid, "the cluster is recorded under its name");
-                Ok(())
-            }
-            Fenced::Changed => self.known_as(source).await.map(|_| ()),
-            Fenced::NotLeader => Err(VoidReason::NotLeader),
-            Fenced::Frozen(reason) => Err(VoidReason::Frozen(reason)),
+        if committed(recorded)?.is_some() {
+            tracing::info!(cluster, uid, "the cluster is recorded under its name");
+            return Ok(());
         }
+        self.known_as(source).await.map(drop)
     }
 
     /// The uid that is to be recorded; `None` where it is, or where the pods come from a file that
