@@ -12,7 +12,8 @@ use crate::command::{gc, init, ls, ranges};
 /// Where etcd is comes from flags, else from the variables IPAMCTL_*, else from the configuration
 /// file that the plugin uses on nodes; each setting by itself. Results go to standard output,
 /// warnings and errors to standard error. The exit status is 0 if the command did what it was asked
-/// for, 1 if not, and 2 if the command line is wrong.
+/// for, 1 if not, 2 if the command line is wrong, and 3 if it did and the answer is no: nobody has
+/// that address, the check found something, and so on.
 #[derive(Debug, Parser)]
 #[command(name = "ipamctl", version, max_term_width = 100)]
 #[command(propagate_version = true, arg_required_else_help = true)]
@@ -32,6 +33,17 @@ pub struct Cli {
         value_parser = timeout
     )]
     pub timeout: Duration,
+
+    /// The Kubernetes cluster that is meant; else the one in the plugin's configuration file, else
+    /// `default`
+    #[arg(
+        long,
+        global = true,
+        env = "IPAMCTL_CLUSTER",
+        help_heading = "Options",
+        value_name = "NAME"
+    )]
+    pub cluster: Option<String>,
 
     /// What results look like: a table for people, JSON for programs
     #[arg(

@@ -17,6 +17,7 @@ use store::retry::Deadline;
 use store::store::Store;
 use store::txn::Etcd;
 
+use crate::access::given;
 use crate::cli::{Cli, Command};
 use crate::config;
 use crate::output::Output;
@@ -27,7 +28,7 @@ pub struct Context<E, C> {
     pub store: Store<E, C>,
     /// What all its keys begin with.
     pub prefix: String,
-    /// The cluster that the configuration file names, else `default`.
+    /// The Kubernetes cluster that is meant.
     pub cluster: String,
     /// How long to keep trying.
     pub timeout: Duration,
@@ -40,17 +41,31 @@ impl<E: Etcd, C: Clock> Context<E, C> {
     }
 }
 
+/// What came of a command that could be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was done, and there is nothing to add.
+    Done,
+    /// The answer is no: nobody has that address, something is wrong with the store, and so on.
+    Negative,
+}
+
 /// Does what the command line says.
-pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Whatever kept the command from being carried out.
+pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
     let context = connect(cli, output)?;
+    let done = |()| Verdict::Done;
     match &cli.command {
-        Command::Gc(options) => gc::run(&context, output, options).await,
+        Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
-            init::run(&context, output, async |term| etcd.raise_term(term).await).await
+            let raise = async |term| etcd.raise_term(term).await;
+            init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls => ls::run(&context, output).await,
-        Command::Ranges => ranges::run(&context, output).await,
+        Command::Ls => ls::run(&context, output).await.map(done),
+        Command::Ranges => ranges::run(&context, output).await.map(done),
     }
 }
 
@@ -73,7 +88,7 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
     Ok(Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
-        cluster: found.cluster,
+        cluster: given(cli.cluster.as_ref()).unwrap_or(found.cluster),
         timeout: cli.timeout,
     })
 }

@@ -8,25 +8,30 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod output;
+pub mod pods;
 pub mod text;
 
 #[cfg(test)]
 mod testing;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::Cli;
+use crate::command::Verdict;
 use crate::output::{Output, is_closed_pipe};
 
-/// Does what the command line says. Results go to `out`, everything else to `err`.
+/// The exit status of a command that was carried out and whose answer is no.
+const NEGATIVE: u8 = 3;
+
+/// Does what the command line says.
 ///
-/// The exit status is 0 if it was done and 1 if not. Who closes `out` early has seen enough: that
-/// is no failure.
-pub async fn run(cli: &Cli, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    let mut output = Output::new(cli.output, out, err);
+/// The exit status is 0 if it was done, 3 if it was and the answer is no ([`Verdict::Negative`]),
+/// and 1 if it could not be done. Who closes standard output early has seen enough: that is no
+/// failure.
+pub async fn run(cli: &Cli, mut output: Output<'_>) -> ExitCode {
     match Box::pin(command::run(cli, &mut output)).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Verdict::Done) => ExitCode::SUCCESS,
+        Ok(Verdict::Negative) => ExitCode::from(NEGATIVE),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);

@@ -1,13 +1,15 @@
-//! The one place that writes: results to standard output, everything else to standard error.
+//! The one place that writes, results to standard output and everything else to standard error,
+//! and that asks.
 
-mod json;
 mod table;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
+use anyhow::bail;
 use serde::Serialize;
 
-pub use self::json::Count;
+pub use lease_gc::report::Count;
+
 pub use self::table::{Align, Table};
 
 use crate::cli::Format;
@@ -18,12 +20,32 @@ pub struct Output<'a> {
     format: Format,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
+    answers: Option<&'a mut dyn BufRead>,
 }
 
 impl<'a> Output<'a> {
     /// Results go to `out` in that format, everything else to `err`.
     pub fn new(format: Format, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
-        Self { format, out, err }
+        Self {
+            format,
+            out,
+            err,
+            answers: None,
+        }
+    }
+
+    /// Somebody is there who can be asked, and answers line by line.
+    #[must_use]
+    pub fn asking(self, answers: &'a mut dyn BufRead) -> Self {
+        Self {
+            answers: Some(answers),
+            ..self
+        }
+    }
+
+    /// What results look like.
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
     /// Prints a result: `value` for programs, or what `text` makes of it for people.
@@ -56,6 +78,30 @@ impl<'a> Output<'a> {
     /// Says why the command was not done.
     pub fn error(&mut self, error: &anyhow::Error) {
         self.say("error: ", &format!("{error:#}"));
+    }
+
+    /// Asks whether something may be done that cannot be taken back. `yes` was said before.
+    ///
+    /// # Errors
+    /// Where nobody is there to answer, or the answer is no.
+    pub fn confirm(&mut self, question: &str, yes: bool) -> anyhow::Result<()> {
+        if yes {
+            return Ok(());
+        }
+        let Some(answers) = &mut self.answers else {
+            bail!(
+                "nothing was done: nobody is there to be asked (standard input is no terminal); \
+                 --yes answers in advance"
+            );
+        };
+        write!(self.err, "{} [y/N] ", printable(question))?;
+        self.err.flush()?;
+        let mut answer = String::new();
+        answers.read_line(&mut answer)?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => bail!("nothing was done: the answer was not yes"),
+        }
     }
 
     fn say(&mut self, kind: &str, text: &str) {
@@ -98,6 +144,35 @@ mod tests {
             assert!(is_closed_pipe(&error.into()));
         }
         assert!(!is_closed_pipe(&anyhow::anyhow!("no etcd")));
+    }
+
+    #[test]
+    fn only_a_yes_confirms() {
+        for (answer, yes) in [
+            ("y\n", true),
+            ("yes\n", true),
+            ("\n", false),
+            ("", false),
+            ("no\n", false),
+            ("yesterday\n", false),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut answers = answer.as_bytes();
+            let mut output = Output::new(Format::Table, &mut out, &mut err).asking(&mut answers);
+            let confirmed = output.confirm("Release 10.0.0.1?", false);
+            assert_eq!(confirmed.is_ok(), yes, "{answer:?}");
+            assert_eq!(err, b"Release 10.0.0.1? [y/N] ");
+        }
+    }
+
+    #[test]
+    fn where_nobody_can_be_asked_only_a_yes_in_advance_will_do() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output::new(Format::Table, &mut out, &mut err);
+        let refused = output.confirm("Sure?", false).unwrap_err();
+        assert!(refused.to_string().contains("--yes"), "{refused}");
+        output.confirm("Sure?", true).unwrap();
+        assert_eq!(err, b"");
     }
 
     #[test]

@@ -306,6 +306,7 @@ impl Candidate {
                 )
             }
             Ok(Holder::Reservation(_)) => "a reservation".to_owned(),
+            Ok(Holder::Quarantine(_)) => "nobody: it is quarantined".to_owned(),
             Err(_) => "a value that cannot be read, which counts as taken".to_owned(),
         };
         Err(AllocateError::Taken {

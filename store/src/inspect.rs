@@ -84,7 +84,7 @@ impl RangeUsage {
         match holder {
             Some(Holder::Attachment(_)) => self.allocated += 1,
             Some(Holder::Cooldown(_)) => self.resting += 1,
-            Some(Holder::Reservation(_)) | None => self.reserved += 1,
+            Some(Holder::Reservation(_) | Holder::Quarantine(_)) | None => self.reserved += 1,
         }
     }
 

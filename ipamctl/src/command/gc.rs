@@ -16,7 +16,6 @@ use store::retry::Deadline;
 
 use self::report::Report;
 use super::Context;
-use crate::access::given;
 use crate::output::Output;
 
 /// What `--help` says.
@@ -60,11 +59,6 @@ pub struct Options {
     /// How long to wait for the report, such as 30s or 5m
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = wait)]
     pub wait: Duration,
-
-    /// The cluster whose collector is asked; else the one in the plugin's configuration file, else
-    /// `default`
-    #[arg(long, env = "IPAMCTL_CLUSTER", value_name = "NAME")]
-    pub cluster: Option<String>,
 }
 
 fn wait(text: &str) -> Result<Duration, String> {
@@ -82,8 +76,8 @@ pub async fn run<E: Coordination, C: Clock>(
     output: &mut Output<'_>,
     options: &Options,
 ) -> anyhow::Result<()> {
-    let cluster = given(options.cluster.as_ref()).unwrap_or_else(|| context.cluster.clone());
-    let leader = leader(context, &cluster).await?;
+    let cluster = &context.cluster;
+    let leader = leader(context, cluster).await?;
     output.note(&format!(
         "asking {}, which leads the collectors of cluster {cluster} since {}, for a {}; waiting \
          up to {} ...",
@@ -96,9 +90,9 @@ pub async fn run<E: Coordination, C: Clock>(
     let deadline = context.deadline();
     let wish = context
         .store
-        .request_sweep(&cluster, options.dry_run, lifetime, deadline)
+        .request_sweep(cluster, options.dry_run, lifetime, deadline)
         .await?;
-    let answer = answer(context, &cluster, &wish, options.wait).await?;
+    let answer = answer(context, cluster, &wish, options.wait).await?;
     let report = Report::read(&answer).context(
         "the collector's report cannot be read; it may be of another version (-o json prints it \
          as it is)",

@@ -197,7 +197,9 @@ impl<'a> Desk<'a> {
                     self.judged.rested.push(Listed::from(entry));
                 }
             }
-            Ok(Holder::Reservation(_)) => self.look_for_squatters(&entry.key, space, address),
+            Ok(Holder::Reservation(_) | Holder::Quarantine(_)) => {
+                self.look_for_squatters(&entry.key, space, address);
+            }
             Ok(Holder::Attachment(holder)) if holder.cluster != cluster => {
                 self.look_for_squatters(&holder_name(&holder), space, address);
             }

@@ -267,7 +267,7 @@ pub(super) async fn end_rests<E: Etcd, C: Clock>(
                         });
                     }
                 }
-                Ok(Holder::Reservation(_)) | Err(_) => reserved += 1,
+                Ok(Holder::Reservation(_) | Holder::Quarantine(_)) | Err(_) => reserved += 1,
             }
         }
         usage.at_least |= !seen_all;

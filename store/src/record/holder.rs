@@ -20,8 +20,31 @@ pub enum Holder {
     Attachment(Attachment),
     /// Nobody holds it, and it rests before somebody may.
     Cooldown(Cooldown),
-    /// An operator keeps it.
-    Reservation(Map<String, Value>),
+    /// An operator keeps it for something else.
+    Reservation(Reservation),
+    /// An operator wants nobody to have it.
+    Quarantine(Reservation),
+}
+
+/// An address that an operator keeps, and why. What is not said is empty: operators write such
+/// values by hand, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Who wants it so, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// When it was made, by the operator's wall clock (RFC 3339).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub created: String,
+    /// When it ends (RFC 3339); `None`: when an operator ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// What a newer version added.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 /// A released address that rests.
@@ -50,8 +73,8 @@ impl Cooldown {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum OtherHolder {
     Cooldown(Cooldown),
-    Reservation(Map<String, Value>),
-    Quarantine(Map<String, Value>),
+    Reservation(Reservation),
+    Quarantine(Reservation),
 }
 
 impl Holder {
@@ -60,9 +83,8 @@ impl Holder {
         if value.first() == Some(&b'{') {
             return Ok(match parse(value)? {
                 OtherHolder::Cooldown(cooldown) => Self::Cooldown(cooldown),
-                OtherHolder::Reservation(why) | OtherHolder::Quarantine(why) => {
-                    Self::Reservation(why)
-                }
+                OtherHolder::Reservation(why) => Self::Reservation(why),
+                OtherHolder::Quarantine(why) => Self::Quarantine(why),
             });
         }
         if value.len() > LARGEST_VALUE {

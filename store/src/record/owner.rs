@@ -82,12 +82,16 @@ pub enum Kind {
     /// The collector wrote down what a live pod names and the store lacked. No container stands
     /// behind it, and it never counts as newer than another record.
     Adopted,
+    /// An operator brought it over from another plugin, whose ADD took the addresses. It says
+    /// nothing of when that was, and so never counts as newer than another record.
+    Imported,
     /// What a newer version made.
     Other(String),
 }
 
 impl Kind {
     const ADOPTED: &str = "adopted";
+    const IMPORTED: &str = "imported";
 
     /// Whether an ADD made the record.
     pub fn is_allocated(&self) -> bool {
@@ -100,6 +104,7 @@ impl From<String> for Kind {
         match text.as_str() {
             "" => Self::Allocated,
             Self::ADOPTED => Self::Adopted,
+            Self::IMPORTED => Self::Imported,
             _ => Self::Other(text),
         }
     }
@@ -110,6 +115,7 @@ impl From<Kind> for String {
         match kind {
             Kind::Allocated => Self::new(),
             Kind::Adopted => Kind::ADOPTED.to_owned(),
+            Kind::Imported => Kind::IMPORTED.to_owned(),
             Kind::Other(text) => text,
         }
     }
@@ -233,6 +239,7 @@ mod tests {
         let kinds = [
             (Kind::Allocated, Value::Null),
             (Kind::Adopted, "adopted".into()),
+            (Kind::Imported, "imported".into()),
             (Kind::Other("lent".into()), "lent".into()),
         ];
         for (kind, written) in kinds {

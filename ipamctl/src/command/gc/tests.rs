@@ -14,7 +14,6 @@ fn options() -> Options {
     Options {
         dry_run: false,
         wait: Duration::from_mins(1),
-        cluster: None,
     }
 }
 
@@ -193,13 +192,10 @@ async fn without_a_leader_nothing_is_asked() {
 
 #[tokio::test]
 async fn another_clusters_collector_is_not_asked() {
-    let context = context(FakeEtcd::of(&[STORE, LEADER]));
-    let options = Options {
-        cluster: Some("west".to_owned()),
-        ..options()
-    };
+    let mut context = context(FakeEtcd::of(&[STORE, LEADER]));
+    context.cluster = "west".to_owned();
     let ran = ran(Format::Table, async |output| {
-        run(&context, output, &options).await
+        run(&context, output, &options()).await
     })
     .await;
     let error = ran.outcome.unwrap_err().to_string();

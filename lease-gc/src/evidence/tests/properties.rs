@@ -62,6 +62,7 @@ fn owner() -> impl Strategy<Value = Owner> {
     let kind = prop_oneof![
         4 => Just(Kind::Allocated),
         1 => Just(Kind::Adopted),
+        1 => Just(Kind::Imported),
         1 => Just(Kind::Other("lent".into())),
     ];
     let names = (

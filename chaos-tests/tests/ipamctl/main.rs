@@ -1,0 +1,5 @@
+//! What `ipamctl` tells an operator, and what it does for one.
+
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
+mod listing;
