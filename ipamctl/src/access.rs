@@ -4,7 +4,7 @@ use clap::Args;
 use ipam_plugin::config::{Endpoints, EtcdAccess, EtcdSection};
 use store::key::DEFAULT_PREFIX;
 
-/// The etcd settings of the command line. What is not given comes from the configuration file.
+/// The etcd settings of the command line. What is not given comes from the node's file.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "etcd (each setting: flag, else variable, else file)")]
 pub struct EtcdFlags {
@@ -57,11 +57,11 @@ pub struct EtcdFlags {
     )]
     pub password_file: Option<String>,
 
-    /// The configuration file of the plugin; unless given it is looked for where the plugin looks:
+    /// The node's file of the plugin; unless given it is looked for where the plugin looks:
     /// `$ETCD_IPAM_CONFIG`, /etc/kubernetes/cni/net.d/etcd-ipam.d/etcd-ipam.conf,
     /// /etc/cni/net.d/etcd-ipam.d/etcd-ipam.conf
-    #[arg(long, global = true, env = "IPAMCTL_CONFIG", value_name = "FILE")]
-    pub config: Option<String>,
+    #[arg(long, global = true, env = "IPAMCTL_NODE_CONFIG", value_name = "FILE")]
+    pub node_config: Option<String>,
 }
 
 impl EtcdFlags {
@@ -80,9 +80,9 @@ impl EtcdFlags {
         })
     }
 
-    /// The configuration file, where one was named.
-    pub fn config(&self) -> Option<String> {
-        given(self.config.as_ref())
+    /// The node's file, where one was named.
+    pub fn node_config(&self) -> Option<String> {
+        given(self.node_config.as_ref())
     }
 }
 

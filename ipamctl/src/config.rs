@@ -23,7 +23,7 @@ pub struct Found {
 pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Found> {
     let own = flags.access();
     let mut warnings = Vec::new();
-    let file = match flags.config() {
+    let file = match flags.node_config() {
         Some(path) => Some(named(&path)?),
         None => match NodeFile::find(None, environment) {
             Ok(search) => {
@@ -60,7 +60,7 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
         );
         bail!(
             "no etcd endpoint is given: use the flag --endpoints, the variable IPAMCTL_ENDPOINTS, \
-             or etcd.endpoints in the plugin's configuration file ({file}; --config names another)"
+             or etcd.endpoints in the plugin's configuration file ({file}; --node-config names another)"
         );
     }
     Ok(Found {
@@ -76,7 +76,7 @@ fn named(path: &str) -> anyhow::Result<NodeFile> {
     match search.file {
         Some(file) if search.warnings.is_empty() => Ok(file),
         _ => bail!(
-            "--config (or IPAMCTL_CONFIG) names {path}, but there is no such file; correct the \
+            "--node-config (or IPAMCTL_NODE_CONFIG) names {path}, but there is no such file; correct the \
              path, or leave it out to use the usual places"
         ),
     }
@@ -115,7 +115,7 @@ mod tests {
     fn flags(endpoints: &[&str], config: Option<&str>) -> EtcdFlags {
         EtcdFlags {
             endpoints: endpoints.iter().map(|&text| text.to_owned()).collect(),
-            config: config.map(str::to_owned),
+            node_config: config.map(str::to_owned),
             ..EtcdFlags::default()
         }
     }
