@@ -1,11 +1,12 @@
 //! The command line: what can be typed. Its comments are what `--help` prints.
 
+use std::path::Path;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges};
+use crate::command::{completions, gc, init, ls, man, ranges};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -59,7 +60,7 @@ pub struct Cli {
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: AnyCommand,
 }
 
 /// What results look like.
@@ -72,6 +73,17 @@ pub enum Format {
 }
 
 /// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum AnyCommand {
+    /// With the store of the settings.
+    #[command(flatten)]
+    WithStore(Command),
+    /// Without a store, or with one that the command finds in a way of its own.
+    #[command(flatten)]
+    Standalone(Standalone),
+}
+
+/// What can be done with the store of the settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create the store, once; later calls change nothing
@@ -88,6 +100,43 @@ pub enum Command {
     Gc(gc::Options),
 }
 
+/// What needs no store, or finds it in a way of its own.
+#[derive(Debug, Subcommand)]
+pub enum Standalone {
+    /// Print a script that makes a shell complete commands and flags
+    #[command(long_about = completions::ABOUT, after_help = completions::EXAMPLES)]
+    Completions(completions::Options),
+    /// Print the manual page, or write one page a command
+    #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
+    Man(man::Options),
+}
+
+/// The name of the binary as a plugin of kubectl, and what is typed then.
+const PLUGIN: &str = "kubectl-ipam";
+const AS_PLUGIN: &str = "kubectl ipam";
+
+/// The command line of the binary at this path: as a plugin of kubectl it speaks of itself as
+/// people call it then.
+pub fn called_as(program: &Path) -> clap::Command {
+    let command = Cli::command();
+    if program.file_stem().is_none_or(|name| name != PLUGIN) {
+        return command;
+    }
+    with_examples_as_plugin(command.name(PLUGIN).bin_name(AS_PLUGIN))
+}
+
+fn with_examples_as_plugin(command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(|help| {
+        help.to_string()
+            .replace("ipamctl ", &format!("{AS_PLUGIN} "))
+    });
+    let command = match examples {
+        Some(examples) => command.after_help(examples),
+        None => command,
+    };
+    command.mut_subcommands(with_examples_as_plugin)
+}
+
 fn timeout(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("it leaves no time to ask; give 1s or more".to_owned()),
@@ -99,11 +148,33 @@ fn timeout(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plugin_of_kubectl_speaks_of_itself_as_one() {
+        let mut plugin = called_as(Path::new("/usr/local/bin/kubectl-ipam"));
+        let mut help = |line: &[&str]| {
+            plugin
+                .try_get_matches_from_mut(line)
+                .unwrap_err()
+                .to_string()
+        };
+        let texts = [
+            ["kubectl-ipam", "gc", "--help"],
+            ["kubectl-ipam", "gc", "--nonsense"],
+        ];
+        for text in texts.map(|line| help(&line)) {
+            assert!(text.contains("Usage: kubectl ipam gc"), "{text}");
+            assert!(!text.contains("  ipamctl"), "{text}");
+        }
+        let mut own = called_as(Path::new("/usr/local/bin/ipamctl"));
+        let help = own.try_get_matches_from_mut(["ipamctl", "gc", "--help"]);
+        let help = help.unwrap_err().to_string();
+        assert!(help.contains("  ipamctl gc --dry-run"), "{help}");
     }
 
     #[test]

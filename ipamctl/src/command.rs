@@ -1,8 +1,10 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod completions;
 pub mod gc;
 pub mod init;
 pub mod ls;
+pub mod man;
 pub mod ranges;
 mod reading;
 
@@ -18,7 +20,7 @@ use store::store::Store;
 use store::txn::Etcd;
 
 use crate::access::given;
-use crate::cli::{Cli, Command};
+use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
 use crate::output::Output;
 
@@ -55,9 +57,13 @@ pub enum Verdict {
 /// # Errors
 /// Whatever kept the command from being carried out.
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
+    let command = match &cli.command {
+        AnyCommand::WithStore(command) => command,
+        AnyCommand::Standalone(command) => return standalone(command, output),
+    };
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
-    match &cli.command {
+    match command {
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
@@ -67,6 +73,14 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         Command::Ls => ls::run(&context, output).await.map(done),
         Command::Ranges => ranges::run(&context, output).await.map(done),
     }
+}
+
+fn standalone(command: &Standalone, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
+    match command {
+        Standalone::Completions(options) => completions::run(output, *options)?,
+        Standalone::Man(options) => man::run(output, options)?,
+    }
+    Ok(Verdict::Done)
 }
 
 /// The store of the settings. Nothing is asked of it yet.

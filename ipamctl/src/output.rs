@@ -65,6 +65,12 @@ impl<'a> Output<'a> {
         out.flush()
     }
 
+    /// Prints a result that has a form of its own, whatever the format.
+    pub fn document(&mut self, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)?;
+        self.out.flush()
+    }
+
     /// Says something that is no result.
     pub fn note(&mut self, text: &str) {
         self.say("", text);

@@ -2,4 +2,5 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod documents;
 mod listing;
