@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{completions, gc, init, ls, man, ranges};
+use crate::command::{completions, gc, init, ls, man, node, ranges};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -109,6 +109,9 @@ pub enum Standalone {
     /// Print the manual page, or write one page a command
     #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
     Man(man::Options),
+    /// Install or uninstall the plugin on this node, or report what it holds
+    #[command(subcommand)]
+    Node(node::task::Task),
 }
 
 /// The name of the binary as a plugin of kubectl, and what is typed then.

@@ -5,6 +5,7 @@ pub mod gc;
 pub mod init;
 pub mod ls;
 pub mod man;
+pub mod node;
 pub mod ranges;
 mod reading;
 
@@ -19,9 +20,9 @@ use store::retry::Deadline;
 use store::store::Store;
 use store::txn::Etcd;
 
-use crate::access::given;
+use crate::access::{EtcdFlags, given};
 use crate::cli::{AnyCommand, Cli, Command, Standalone};
-use crate::config;
+use crate::config::{self, Found};
 use crate::output::Output;
 
 /// What every command works with.
@@ -59,9 +60,9 @@ pub enum Verdict {
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
     let command = match &cli.command {
         AnyCommand::WithStore(command) => command,
-        AnyCommand::Standalone(command) => return standalone(command, output),
+        AnyCommand::Standalone(command) => return standalone(cli, command, output).await,
     };
-    let context = connect(cli, output)?;
+    let context = connect(cli, find(&cli.etcd, output)?)?;
     let done = |()| Verdict::Done;
     match command {
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
@@ -75,21 +76,31 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     }
 }
 
-fn standalone(command: &Standalone, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
+async fn standalone(
+    cli: &Cli,
+    command: &Standalone,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Verdict> {
     match command {
         Standalone::Completions(options) => completions::run(output, *options)?,
         Standalone::Man(options) => man::run(output, options)?,
+        Standalone::Node(task) => return task.run(cli, output).await,
     }
     Ok(Verdict::Done)
 }
 
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+/// The settings, of which what is odd is said.
+fn find(etcd: &EtcdFlags, output: &mut Output<'_>) -> anyhow::Result<Found> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
-    let found = config::find(&cli.etcd, environment.as_deref())?;
+    let found = config::find(etcd, environment.as_deref())?;
     for warning in &found.warnings {
         output.warn(warning);
     }
+    Ok(found)
+}
+
+/// The store of the settings. Nothing is asked of it yet.
+fn connect(cli: &Cli, found: Found) -> anyhow::Result<Context<Client, SystemClock>> {
     let settings = found.access.settings().map_err(|error| {
         anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
     })?;

@@ -7,6 +7,7 @@
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
 //! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
+//! <prefix>/v1/node/<cluster>/<node>/report
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -140,6 +141,12 @@ impl Keyspace {
         KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
     }
 
+    /// The owner records of one node.
+    pub fn owners_of_node(&self, cluster: &str, node: &str) -> KeyRange {
+        let [cluster, node] = [cluster, node].map(encode);
+        KeyRange::under(format!("{}/owner/{cluster}/{node}/", self.root))
+    }
+
     /// The owner records of one cluster.
     pub fn owners_of_cluster(&self, cluster: &str) -> KeyRange {
         KeyRange::under(format!("{}/owner/{}/", self.root, encode(cluster)))
@@ -167,6 +174,12 @@ impl Keyspace {
 
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
+    }
+
+    /// What a node says that it holds.
+    pub fn report(&self, cluster: &str, node: &str) -> String {
+        let [cluster, node] = [cluster, node].map(encode);
+        format!("{}/node/{cluster}/{node}/report", self.root)
     }
 
     /// What was configured for a range.
@@ -396,6 +409,10 @@ mod tests {
         assert_eq!(
             keys().owner(&attachment),
             "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
+        );
+        assert_eq!(
+            keys().report("default", "node/a"),
+            "/etcd-ipam/v1/node/default/node%2Fa/report"
         );
     }
 

@@ -18,6 +18,7 @@ pub mod names;
 pub mod range;
 pub mod record;
 pub mod release;
+pub mod report;
 pub mod request;
 pub mod retry;
 pub mod scan;

@@ -3,4 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod documents;
+mod install;
 mod listing;
+mod report;
+mod uninstall;
