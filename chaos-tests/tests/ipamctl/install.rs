@@ -325,6 +325,7 @@ fn what_is_wrong_is_said_and_nothing_is_written() -> Result<()> {
         ("--defaults", path(&file), "not one JSON object"),
         ("--defaults", path(&host.path("unknown")), "log_levle"),
         ("--node-config", path(&file), "--defaults"),
+        ("--host-conf-dir", "etc/cni".to_owned(), "absolute"),
         ("--prefix", "/elsewhere".to_owned(), "ipamctl init"),
         ("--cert-file", path(&file), "belong together"),
         ("--ca-file", path(&host.path("none")), "none cannot be read"),

@@ -159,6 +159,9 @@ struct Installed {
     config: PathBuf,
     store_id: String,
     changed: Vec<&'static str>,
+    /// Why the store could not be looked at.
+    #[serde(skip)]
+    unseen: Option<String>,
 }
 
 /// What a look at everything came to.
@@ -188,6 +191,9 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>, options: &Options) -> anyho
     match installer.round(output).await? {
         Round::Waiting(why) => bail!("not installed: {why}"),
         Round::Done(done) => {
+            if let Some(why) = &done.unseen {
+                output.warn(&unseen(why));
+            }
             let text = |done: &Installed| {
                 let (plugin, config) = (done.plugin.display(), done.config.display());
                 let store_id = &done.store_id;
@@ -197,6 +203,10 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>, options: &Options) -> anyho
             Ok(Verdict::Done)
         }
     }
+}
+
+fn unseen(why: &str) -> String {
+    format!("the store was not looked at; this node knows which one is its own: {why}")
 }
 
 struct Installer<'a> {
@@ -226,7 +236,8 @@ impl<'a> Installer<'a> {
             None => std::env::current_exe()?.with_file_name(PLUGIN),
         };
         let conf_dir = match &options.host_conf_dir {
-            Some(dir) => dir.clone(),
+            Some(dir) if dir.is_absolute() => dir.clone(),
+            Some(dir) => bail!("--host-conf-dir {} is not an absolute path", dir.display()),
             None => absolute(&options.directories.conf_dir)?,
         };
         let section = ipam_plugin::config::IpamSection::default();
@@ -248,9 +259,10 @@ impl<'a> Installer<'a> {
         let mut said = String::new();
         loop {
             let (problem, pause) = match self.round(output).await {
-                Ok(Round::Done(_)) => {
+                Ok(Round::Done(done)) => {
                     is_installed = true;
-                    (String::new(), self.options.every)
+                    let problem = done.unseen.as_deref().map(unseen);
+                    (problem.unwrap_or_default(), self.options.every)
                 }
                 Ok(Round::Waiting(why)) => {
                     let pause = RETRY_EVERY.min(self.options.every);
@@ -318,12 +330,9 @@ impl<'a> Installer<'a> {
             .map_or_else(|| own.join(LINK), credentials::Staged::path);
         let sight = self.look(&place).await;
         let decision = decide(pinned.as_deref(), sight, &file);
-        let store_id = match decision {
-            Ok(Decision::Use(id)) => id,
-            Ok(Decision::UseUnseen(id, why)) => {
-                output.warn(&format!("installing without a look at the store: {why}"));
-                id
-            }
+        let (store_id, unseen) = match decision {
+            Ok(Decision::Use(id)) => (id, None),
+            Ok(Decision::UseUnseen(id, why)) => (id, Some(why)),
             Ok(Decision::Wait(why)) => {
                 staged.map(credentials::Staged::discard).transpose()?;
                 return Ok(Round::Waiting(why));
@@ -356,6 +365,7 @@ impl<'a> Installer<'a> {
             config: file,
             store_id,
             changed,
+            unseen,
         }))
     }
 

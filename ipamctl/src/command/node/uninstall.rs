@@ -63,14 +63,8 @@ pub struct Options {
 
     /// Wait until the node holds nothing, for so long or, without a duration, for as long as it
     /// takes
-    #[arg(
-        long,
-        value_name = "DURATION",
-        num_args = 0..=1,
-        default_missing_value = "100000days",
-        value_parser = humantime::parse_duration
-    )]
-    pub wait: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub wait: Option<Option<Duration>>,
 
     /// Take away the settings although the node holds something, or nobody knows
     #[arg(long)]
@@ -167,11 +161,14 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>, options: &Options) -> anyho
         output.confirm(&question, options.yes)?;
         remove::settings(directories)?
     };
+    if !is_free {
+        output.note(
+            "the node's settings are removed, and no pod of it gets an address any more; what is \
+             left is for the pods that run: uninstall again when they are gone",
+        );
+    }
     for path in &removed.left {
         output.note(&format!("left: {}", path.display()));
-    }
-    if !is_free {
-        output.note("what is left is for the pods that run; uninstall again when they are gone");
     }
     let report = Report {
         removed,
@@ -196,7 +193,11 @@ async fn holdings(
     }
     let context = connect(cli, find(&etcd, output)?)?;
     let clock = context.store.clock();
-    let patience = Deadline::after(clock, options.wait.unwrap_or_default());
+    let wait = match options.wait {
+        None => Duration::ZERO,
+        Some(limit) => limit.unwrap_or(Duration::MAX),
+    };
+    let patience = Deadline::after(clock, wait);
     let mut said = None;
     loop {
         let holdings = Holdings::read(&context, here).await?;
