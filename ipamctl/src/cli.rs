@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges};
+use crate::command::{gc, init, ls, ranges, release, reserve, unreserve};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -86,6 +86,18 @@ pub enum Command {
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+    /// Keep addresses from being given out, because something is wrong with them
+    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
+    Quarantine(reserve::Options),
+    /// Free what one attachment holds, or end the rest of an address
+    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
+    Release(release::Options),
+    /// Keep addresses from being given out, because something else has them
+    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
+    Reserve(reserve::Options),
+    /// End reservations and quarantines
+    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
+    Unreserve(unreserve::Options),
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -5,6 +5,10 @@ pub mod init;
 pub mod ls;
 pub mod ranges;
 mod reading;
+pub mod release;
+pub mod reserve;
+mod standing;
+pub mod unreserve;
 
 use std::time::Duration;
 
@@ -65,7 +69,15 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             init::run(&context, output, raise).await.map(done)
         }
         Command::Ls => ls::run(&context, output).await.map(done),
+        Command::Quarantine(options) => {
+            reserve::run(&context, output, reserve::Kind::Quarantine, options).await
+        }
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Release(options) => release::run(&context, output, options).await,
+        Command::Reserve(options) => {
+            reserve::run(&context, output, reserve::Kind::Reservation, options).await
+        }
+        Command::Unreserve(options) => unreserve::run(&context, output, options).await,
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`output::Output`].
 
 pub mod access;
+pub mod arguments;
 pub mod cli;
 pub mod command;
 pub mod config;
