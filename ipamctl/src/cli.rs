@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges, release, reserve, unreserve};
+use crate::command::{check, gc, init, ls, ranges, release, reserve, unreserve};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -74,6 +74,9 @@ pub enum Format {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare the store with itself and with the pods that live
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod check;
 pub mod gc;
 pub mod init;
 pub mod ls;
@@ -62,6 +63,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match &cli.command {
+        Command::Check(options) => check::run(&context, output, options).await,
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod arguments;
+pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;
