@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{completions, gc, init, ls, man, ranges};
+use crate::command::{check, completions, gc, init, ls, man, ranges, release, reserve, unreserve};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -86,6 +86,9 @@ pub enum AnyCommand {
 /// What can be done with the store of the settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare the store with itself and with the pods that live
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
@@ -98,6 +101,18 @@ pub enum Command {
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+    /// Keep addresses from being given out, because something is wrong with them
+    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
+    Quarantine(reserve::Options),
+    /// Free what one attachment holds, or end the rest of an address
+    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
+    Release(release::Options),
+    /// Keep addresses from being given out, because something else has them
+    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
+    Reserve(reserve::Options),
+    /// End reservations and quarantines
+    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
+    Unreserve(unreserve::Options),
 }
 
 /// What needs no store, or finds it in a way of its own.

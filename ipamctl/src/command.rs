@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod check;
 pub mod completions;
 pub mod gc;
 pub mod init;
@@ -7,6 +8,10 @@ pub mod ls;
 pub mod man;
 pub mod ranges;
 mod reading;
+pub mod release;
+pub mod reserve;
+mod standing;
+pub mod unreserve;
 
 use std::time::Duration;
 
@@ -64,6 +69,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match command {
+        Command::Check(options) => check::run(&context, output, options).await,
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
@@ -71,7 +77,15 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             init::run(&context, output, raise).await.map(done)
         }
         Command::Ls => ls::run(&context, output).await.map(done),
+        Command::Quarantine(options) => {
+            reserve::run(&context, output, reserve::Kind::Quarantine, options).await
+        }
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Release(options) => release::run(&context, output, options).await,
+        Command::Reserve(options) => {
+            reserve::run(&context, output, reserve::Kind::Reservation, options).await
+        }
+        Command::Unreserve(options) => unreserve::run(&context, output, options).await,
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`output::Output`].
 
 pub mod access;
+pub mod arguments;
+pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;

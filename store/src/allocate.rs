@@ -238,7 +238,7 @@ impl<'a, E: Etcd, C: Clock> Attempt<'a, E, C> {
         let rows = chain::rows(&self.exact, &self.pools, self.row_limit);
         match self.pools.last_mut() {
             Some(pool) if rows.is_empty() => {
-                search::end_rests(store, pool, deadline).await?;
+                search::find_long_over(store, pool, deadline).await?;
                 Err(AllocateError::Exhausted {
                     pool: pool.to_string(),
                     need,
@@ -282,8 +282,8 @@ impl Candidate {
         }
     }
 
-    /// Takes in who holds a claimed address: nobody any more, or a rest that is long over, or
-    /// somebody else for good.
+    /// Takes in who holds a claimed address: nobody any more, or a rest or reservation that is long
+    /// over, or somebody else for good.
     fn learn(
         &mut self,
         entry: Option<Entry>,
@@ -294,8 +294,8 @@ impl Candidate {
             return Ok(());
         };
         let holder = match Holder::parse(&entry.value) {
-            Ok(Holder::Cooldown(cooldown)) if cooldown.is_long_over(now) => {
-                self.expect = Expect::Rested(entry);
+            Ok(holder) if holder.is_long_over(now) => {
+                self.expect = Expect::LongOver(entry);
                 return Ok(());
             }
             Ok(Holder::Attachment(attachment)) => attachment.to_string(),

@@ -188,6 +188,45 @@ impl Keyspace {
         format!("{}/addr/{}/", self.root, space_segment(space))
     }
 
+    /// The stretches under the prefix where neither addresses nor owners nor ranges lie.
+    pub fn elsewhere(&self) -> Vec<KeyRange> {
+        let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
+        // Under no prefix lies all that others keep in this etcd.
+        let whole = if prefix.is_empty() {
+            &self.root
+        } else {
+            prefix
+        };
+        let whole = KeyRange::under(format!("{whole}/"));
+        let mut taken = [self.all_addresses(), self.all_owners(), self.all_ranges()];
+        taken.sort_by(|one, other| one.start.cmp(&other.start));
+        let starts = std::iter::once(whole.start).chain(taken.iter().map(|one| one.end.clone()));
+        let ends = taken.iter().map(|one| one.start.clone());
+        let gaps = starts.zip(ends.chain([whole.end]));
+        gaps.map(|(start, end)| KeyRange { start, end }).collect()
+    }
+
+    /// Whether a key that lies elsewhere is one of the store's.
+    pub fn is_elsewhere(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(&self.root) else {
+            return false;
+        };
+        let segments: Vec<_> = rest.split('/').collect();
+        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
+        match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => true,
+            ["", "meta", "recover", cluster] => names(&[cluster]),
+            [
+                "",
+                "gc",
+                cluster,
+                "leader" | "request" | "history" | "identity",
+            ] => names(&[cluster]),
+            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
+            _ => false,
+        }
+    }
+
     /// Reads an address key back. `None`: not a key that this module spells.
     pub fn parse_address(&self, key: &str) -> Option<(Space, Address)> {
         let (space, address) = key
@@ -404,6 +443,36 @@ mod tests {
         let short = keys().owners_of("c", "node", "net");
         let other = "/etcd-ipam/v1/owner/c/node/net2/x/eth0".to_owned();
         assert!(!(short.start <= other && other < short.end));
+    }
+
+    #[test]
+    fn every_key_under_the_prefix_lies_in_one_stretch() {
+        let attachment = parse_holder_name("c/n/net/id/eth0").unwrap();
+        let space = Space::Shared("s".into());
+        for (prefix, other) in [
+            ("/etcd-ipam", "/etcd-ipam/v2/x"),
+            ("", "/v1/other"),
+            ("a", "a/b"),
+        ] {
+            let keys = Keyspace::new(prefix);
+            let mut stretches = keys.elsewhere();
+            stretches.extend([keys.all_addresses(), keys.all_owners(), keys.all_ranges()]);
+            for (key, spelled) in [
+                (keys.store(), true),
+                (keys.freeze(), true),
+                (keys.leader("c"), true),
+                (keys.request("c"), true),
+                (keys.history("c"), true),
+                (keys.identity("c/d"), true),
+                (keys.owner(&attachment), false),
+                (keys.address(&space, "10.0.0.1".parse().unwrap()), false),
+                (other.to_owned(), false),
+            ] {
+                let within = |range: &&KeyRange| range.start <= key && key < range.end;
+                assert_eq!(stretches.iter().filter(within).count(), 1, "{key}");
+                assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod allocate;
+pub mod amend;
 pub mod claim;
 pub mod clock;
 pub mod collect;
