@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges};
+use crate::command::{freeze, gc, init, ls, ranges, status, thaw};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -74,6 +74,9 @@ pub enum Format {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Stop giving out addresses, on all nodes
+    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
+    Freeze(freeze::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
@@ -86,6 +89,12 @@ pub enum Command {
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+    /// Show how the store and its etcd are
+    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status,
+    /// Let addresses be given out again
+    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
+    Thaw(thaw::Options),
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

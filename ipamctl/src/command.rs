@@ -1,10 +1,13 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod freeze;
 pub mod gc;
 pub mod init;
 pub mod ls;
 pub mod ranges;
 mod reading;
+pub mod status;
+pub mod thaw;
 
 use std::time::Duration;
 
@@ -58,6 +61,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match &cli.command {
+        Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
@@ -66,6 +70,11 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         }
         Command::Ls => ls::run(&context, output).await.map(done),
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Status => {
+            let members = context.store.etcd().members().await?;
+            status::run(&context, output, members).await
+        }
+        Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
     }
 }
 
