@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{check, completions, gc, init, ls, man, ranges, release, reserve, unreserve};
+use crate::command::{
+    check, completions, freeze, gc, init, ls, man, ranges, release, reserve, status, thaw,
+    unreserve,
+};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -89,6 +92,9 @@ pub enum Command {
     /// Compare the store with itself and with the pods that live
     #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Options),
+    /// Stop giving out addresses, on all nodes
+    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
+    Freeze(freeze::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
@@ -113,6 +119,12 @@ pub enum Command {
     /// End reservations and quarantines
     #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
     Unreserve(unreserve::Options),
+    /// Show how the store and its etcd are
+    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status,
+    /// Let addresses be given out again
+    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
+    Thaw(thaw::Options),
 }
 
 /// What needs no store, or finds it in a way of its own.

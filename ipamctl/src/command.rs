@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod freeze;
 pub mod gc;
 pub mod init;
 pub mod ls;
@@ -11,6 +12,8 @@ mod reading;
 pub mod release;
 pub mod reserve;
 mod standing;
+pub mod status;
+pub mod thaw;
 pub mod unreserve;
 
 use std::time::Duration;
@@ -70,6 +73,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     let done = |()| Verdict::Done;
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
+        Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
@@ -86,6 +90,11 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             reserve::run(&context, output, reserve::Kind::Reservation, options).await
         }
         Command::Unreserve(options) => unreserve::run(&context, output, options).await,
+        Command::Status => {
+            let members = context.store.etcd().members().await?;
+            status::run(&context, output, members).await
+        }
+        Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
     }
 }
 

@@ -9,8 +9,10 @@ pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod operator;
 pub mod output;
 pub mod pods;
+pub mod state;
 pub mod text;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! <prefix>/v1/addr/<space>/<address>
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
-//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
+//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -47,6 +47,21 @@ impl KeyRange {
         Self {
             start: key.to_owned(),
             end: format!("{key}\0"),
+        }
+    }
+
+    /// What is left of the stretch, which ends a directory's name, after all that lies in the same
+    /// directory of it as `key`.
+    pub(crate) fn after_segment(&self, key: &str) -> Self {
+        let name = key
+            .strip_prefix(&self.start)
+            .and_then(|rest| rest.split_once('/'));
+        match name {
+            Some((name, _)) => Self {
+                start: Self::under(format!("{}{name}/", self.start)).end,
+                end: self.end.clone(),
+            },
+            None => self.after(key),
         }
     }
 
@@ -165,6 +180,16 @@ impl Keyspace {
         self.collector(cluster, "identity")
     }
 
+    /// How the last sweep ended.
+    pub fn last_sweep(&self, cluster: &str) -> String {
+        self.collector(cluster, "last")
+    }
+
+    /// Everything of every cluster's collector.
+    pub fn all_collectors(&self) -> KeyRange {
+        KeyRange::under(format!("{}/gc/", self.root))
+    }
+
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
@@ -239,6 +264,16 @@ impl Keyspace {
     /// Reads an owner key back. `None`: not a key that this module spells.
     pub fn parse_owner(&self, key: &str) -> Option<Attachment> {
         parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
+    }
+
+    /// The cluster whose owner records, or whose collector's keys, a key is among. `None`: not a
+    /// key that this module spells.
+    pub(crate) fn parse_cluster(&self, key: &str) -> Option<String> {
+        let key = key.strip_prefix(&self.root)?;
+        let rest = key
+            .strip_prefix("/owner/")
+            .or_else(|| key.strip_prefix("/gc/"))?;
+        decode(rest.split_once('/')?.0)
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.

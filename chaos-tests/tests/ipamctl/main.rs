@@ -3,4 +3,6 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod documents;
+mod freezing;
 mod listing;
+mod status;
