@@ -1,6 +1,8 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod export;
 pub mod gc;
+pub mod import;
 pub mod init;
 pub mod ls;
 pub mod ranges;
@@ -20,6 +22,7 @@ use store::txn::Etcd;
 use crate::access::given;
 use crate::cli::{Cli, Command};
 use crate::config;
+use crate::network;
 use crate::output::Output;
 
 /// What every command works with.
@@ -58,7 +61,15 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match &cli.command {
+        Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
+        Command::Import(options) => {
+            let defaults = network::Defaults {
+                named: cli.etcd.node_config(),
+                environment: std::env::var("ETCD_IPAM_CONFIG").ok(),
+            };
+            import::run(&context, output, options, &defaults).await
+        }
         Command::Init => {
             let etcd = context.store.etcd();
             let raise = async |term| etcd.raise_term(term).await;

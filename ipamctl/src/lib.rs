@@ -4,9 +4,11 @@
 //! [`output::Output`].
 
 pub mod access;
+pub mod archive;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod network;
 pub mod output;
 pub mod pods;
 pub mod text;

@@ -96,6 +96,7 @@ impl Etcd for FakeEtcd {
     async fn txn(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
         let succeeded = txn.compares.iter().all(|compare| match compare {
             Compare::Absent(key) => !self.entries().contains_key(key),
+            Compare::Value(key, value) => self.entries().get(key) == Some(value),
             other => panic!("not asked for: {other:?}"),
         });
         let branch = if succeeded { &txn.then } else { &txn.otherwise };
