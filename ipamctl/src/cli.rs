@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, freeze, gc, init, ls, man, ranges, release, reserve, status, thaw,
-    unreserve,
+    check, completions, export, freeze, gc, import, init, ls, man, ranges, release, reserve,
+    status, thaw, unreserve,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -98,6 +98,12 @@ pub enum Command {
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
+    /// Write all that the store holds into a file that `import` reads
+    #[command(long_about = export::ABOUT, after_help = export::EXAMPLES)]
+    Export(export::Options),
+    /// Take over what another store, Whereabouts or host-local has given out
+    #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
+    Import(import::Options),
     /// List every allocation
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
     Ls,

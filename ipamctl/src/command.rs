@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod completions;
+pub mod export;
 pub mod freeze;
 pub mod gc;
+pub mod import;
 pub mod init;
 pub mod ls;
 pub mod man;
@@ -30,6 +32,7 @@ use store::txn::Etcd;
 use crate::access::given;
 use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
+use crate::network;
 use crate::output::Output;
 
 /// What every command works with.
@@ -74,7 +77,15 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
         Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
+        Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
+        Command::Import(options) => {
+            let defaults = network::Defaults {
+                named: cli.etcd.node_config(),
+                environment: std::env::var("ETCD_IPAM_CONFIG").ok(),
+            };
+            import::run(&context, output, options, &defaults).await
+        }
         Command::Init => {
             let etcd = context.store.etcd();
             let raise = async |term| etcd.raise_term(term).await;

@@ -89,6 +89,11 @@ impl Keyspace {
         }
     }
 
+    /// Every key of the store.
+    pub fn everything(&self) -> KeyRange {
+        KeyRange::under(format!("{}/", self.root))
+    }
+
     /// The store's birth certificate.
     pub fn store(&self) -> String {
         format!("{}/meta/store", self.root)
@@ -276,6 +281,22 @@ impl Keyspace {
         decode(rest.split_once('/')?.0)
     }
 
+    /// Reads the cluster of an identity key back. `None`: not such a key.
+    pub fn parse_identity(&self, key: &str) -> Option<String> {
+        let (cluster, what) = key
+            .strip_prefix(&self.root)?
+            .strip_prefix("/gc/")?
+            .split_once('/')?;
+        (what == "identity").then(|| decode(cluster))?
+    }
+
+    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
+    /// nothing in another.
+    pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        key.strip_prefix(&self.root)
+            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
+    }
+
     /// Reads the space of a range key back. `None`: not a key that this module spells.
     pub fn parse_range_space(&self, key: &str) -> Option<Space> {
         let (space, _) = key
@@ -314,8 +335,9 @@ pub fn parse_holder_name(name: &str) -> Option<Attachment> {
     segments.next().is_none().then_some(attachment)
 }
 
-/// `@` never stands in an encoded name, so a private space cannot be spelled by a shared one.
-pub(crate) fn space_segment(space: &Space) -> String {
+/// The name of a space as it stands in keys and records. `@` never stands in an encoded name, so a
+/// private space cannot be spelled by a shared one.
+pub fn space_segment(space: &Space) -> String {
     match space {
         Space::Shared(name) => encode(name),
         Space::Private(name, network) => {
@@ -324,7 +346,8 @@ pub(crate) fn space_segment(space: &Space) -> String {
     }
 }
 
-pub(crate) fn parse_space(segment: &str) -> Option<Space> {
+/// The inverse of [`space_segment`]. `None`: not a space's name.
+pub fn parse_space(segment: &str) -> Option<Space> {
     let Some((name, network)) = segment.split_once('@') else {
         return Some(Space::Shared(decode(segment)?));
     };
