@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges};
+use crate::command::{explain, gc, init, ls, ranges};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -59,7 +59,7 @@ pub struct Cli {
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: AnyCommand,
 }
 
 /// What results look like.
@@ -72,6 +72,17 @@ pub enum Format {
 }
 
 /// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum AnyCommand {
+    /// With the store of the settings.
+    #[command(flatten)]
+    WithStore(Command),
+    /// Without a store, or with one that the command finds in a way of its own.
+    #[command(flatten)]
+    Standalone(Standalone),
+}
+
+/// What can be done with the store of the settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create the store, once; later calls change nothing
@@ -86,6 +97,14 @@ pub enum Command {
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+}
+
+/// What needs no store, or finds it in a way of its own.
+#[derive(Debug, Subcommand)]
+pub enum Standalone {
+    /// Explain what an ADD would do for a pod or with a configuration, without doing it
+    #[command(long_about = explain::ABOUT, after_help = explain::EXAMPLES)]
+    Explain(explain::Options),
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod explain;
 pub mod gc;
 pub mod init;
 pub mod ls;
@@ -9,6 +10,7 @@ mod reading;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use ipam_plugin::config::EtcdAccess;
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -18,7 +20,7 @@ use store::store::Store;
 use store::txn::Etcd;
 
 use crate::access::given;
-use crate::cli::{Cli, Command};
+use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
 use crate::output::Output;
 
@@ -55,9 +57,13 @@ pub enum Verdict {
 /// # Errors
 /// Whatever kept the command from being carried out.
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
+    let command = match &cli.command {
+        AnyCommand::WithStore(command) => command,
+        AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
+    };
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
-    match &cli.command {
+    match command {
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
             let etcd = context.store.etcd();
@@ -69,6 +75,22 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     }
 }
 
+async fn standalone(
+    cli: &Cli,
+    command: &Standalone,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Verdict> {
+    match command {
+        Standalone::Explain(options) => {
+            let place = explain::Place::new(cli, std::env::var("ETCD_IPAM_CONFIG").ok())?;
+            let open = |target: explain::Target| {
+                open(&target.access, target.gate, target.cluster, cli.timeout)
+            };
+            Box::pin(explain::run(&place, open, output, options)).await
+        }
+    }
+}
+
 /// The store of the settings. Nothing is asked of it yet.
 fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
@@ -76,19 +98,30 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
     for warning in &found.warnings {
         output.warn(warning);
     }
-    let settings = found.access.settings().map_err(|error| {
-        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
-    })?;
-    let prefix = found.access.prefix().to_owned();
     let gate = Gate {
         store_id: found.access.store_id().map(str::to_owned),
         memory: None,
     };
+    let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
+    open(&found.access, gate, cluster, cli.timeout)
+}
+
+/// A store, of which such things are expected. Nothing is asked of it yet.
+fn open(
+    access: &EtcdAccess,
+    gate: Gate,
+    cluster: String,
+    timeout: Duration,
+) -> anyhow::Result<Context<Client, SystemClock>> {
+    let settings = access.settings().map_err(|error| {
+        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
+    })?;
+    let prefix = access.prefix().to_owned();
     let keys = Keyspace::new(&prefix);
     Ok(Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
-        cluster: given(cli.cluster.as_ref()).unwrap_or(found.cluster),
-        timeout: cli.timeout,
+        cluster,
+        timeout,
     })
 }

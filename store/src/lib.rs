@@ -11,6 +11,7 @@ pub mod election;
 pub mod etcd;
 pub mod gate;
 pub mod history;
+pub mod holders;
 pub mod init;
 pub mod inspect;
 pub mod key;
