@@ -2,4 +2,6 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod explain;
+mod explain_pods;
 mod listing;

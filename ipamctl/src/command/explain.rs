@@ -13,7 +13,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use store::clock::Clock;
 use store::txn::Etcd;
 
@@ -67,14 +67,10 @@ const LARGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
 /// What can be chosen.
 #[derive(Clone, Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["pod", "config"]).required(true)))]
 pub struct Options {
     /// The pod whose networks are explained
-    #[arg(
-        value_name = "NS/POD",
-        value_parser = pod_name,
-        required_unless_present = "config",
-        conflicts_with = "config"
-    )]
+    #[arg(value_name = "NS/POD", value_parser = pod_name)]
     pub pod: Option<PodName>,
 
     /// A network's configuration; `-` is standard input

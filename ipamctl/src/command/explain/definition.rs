@@ -58,7 +58,7 @@ fn chosen(
     // Multus names a network after its definition where it has no name of its own.
     let is_unnamed = plugin
         .get("name")
-        .is_none_or(|name| name.as_str() == Some(""));
+        .is_none_or(|name| name.is_null() || name == "");
     if let Some(name) = definition.filter(|_| is_unnamed) {
         plugin.insert("name".to_owned(), name.into());
     }
