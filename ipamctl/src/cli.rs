@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, export, freeze, gc, import, init, ls, man, ranges, release, reserve,
-    status, thaw, unreserve,
+    check, completions, explain, export, freeze, gc, import, init, ls, man, ranges, release,
+    reserve, status, thaw, unreserve,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -136,6 +136,9 @@ pub enum Command {
 /// What needs no store, or finds it in a way of its own.
 #[derive(Debug, Subcommand)]
 pub enum Standalone {
+    /// Explain what an ADD would do for a pod or with a configuration, without doing it
+    #[command(long_about = explain::ABOUT, after_help = explain::EXAMPLES)]
+    Explain(explain::Options),
     /// Print a script that makes a shell complete commands and flags
     #[command(long_about = completions::ABOUT, after_help = completions::EXAMPLES)]
     Completions(completions::Options),

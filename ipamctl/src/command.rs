@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod explain;
 pub mod export;
 pub mod freeze;
 pub mod gc;
@@ -21,6 +22,7 @@ pub mod unreserve;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use ipam_plugin::config::EtcdAccess;
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -70,7 +72,7 @@ pub enum Verdict {
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
     let command = match &cli.command {
         AnyCommand::WithStore(command) => command,
-        AnyCommand::Standalone(command) => return standalone(command, output),
+        AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
     };
     let context = connect(cli, output)?;
     let done = |()| Verdict::Done;
@@ -109,9 +111,20 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     }
 }
 
-fn standalone(command: &Standalone, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
+async fn standalone(
+    cli: &Cli,
+    command: &Standalone,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Verdict> {
     match command {
         Standalone::Completions(options) => completions::run(output, *options)?,
+        Standalone::Explain(options) => {
+            let place = explain::Place::new(cli, std::env::var("ETCD_IPAM_CONFIG").ok())?;
+            let open = |target: explain::Target| {
+                open(&target.access, target.gate, target.cluster, cli.timeout)
+            };
+            return Box::pin(explain::run(&place, open, output, options)).await;
+        }
         Standalone::Man(options) => man::run(output, options)?,
     }
     Ok(Verdict::Done)
@@ -124,19 +137,30 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
     for warning in &found.warnings {
         output.warn(warning);
     }
-    let settings = found.access.settings().map_err(|error| {
-        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
-    })?;
-    let prefix = found.access.prefix().to_owned();
     let gate = Gate {
         store_id: found.access.store_id().map(str::to_owned),
         memory: None,
     };
+    let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
+    open(&found.access, gate, cluster, cli.timeout)
+}
+
+/// A store, of which such things are expected. Nothing is asked of it yet.
+fn open(
+    access: &EtcdAccess,
+    gate: Gate,
+    cluster: String,
+    timeout: Duration,
+) -> anyhow::Result<Context<Client, SystemClock>> {
+    let settings = access.settings().map_err(|error| {
+        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
+    })?;
+    let prefix = access.prefix().to_owned();
     let keys = Keyspace::new(&prefix);
     Ok(Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
-        cluster: given(cli.cluster.as_ref()).unwrap_or(found.cluster),
-        timeout: cli.timeout,
+        cluster,
+        timeout,
     })
 }

@@ -245,12 +245,12 @@ impl Keyspace {
         let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
         match segments.as_slice() {
             ["", "meta", "store" | "freeze"] => true,
-            ["", "meta", "recover", cluster] => names(&[cluster]),
-            [
+            ["", "meta", "recover", cluster]
+            | [
                 "",
                 "gc",
                 cluster,
-                "leader" | "request" | "history" | "identity",
+                "leader" | "request" | "history" | "identity" | "last",
             ] => names(&[cluster]),
             ["", "node", cluster, node, "report"] => names(&[cluster, node]),
             _ => false,

@@ -13,6 +13,7 @@ pub mod etcd;
 pub mod freeze;
 pub mod gate;
 pub mod history;
+pub mod holders;
 pub mod import;
 pub mod init;
 pub mod inspect;

@@ -3,6 +3,8 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod documents;
+mod explain;
+mod explain_pods;
 mod freezing;
 mod listing;
 mod status;
