@@ -6,10 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{
-    check, completions, explain, export, freeze, gc, import, init, ls, man, ranges, release,
-    reserve, status, thaw, unreserve,
-};
+use crate::command::{check, completions, explain, export, freeze, gc, import, init, ls, man, ranges, release, repair, reserve, status, thaw, unreserve};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -119,6 +116,9 @@ pub enum Command {
     /// Free what one attachment holds, or end the rest of an address
     #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
     Release(release::Options),
+    /// Put right what two checks found
+    #[command(long_about = repair::ABOUT, after_help = repair::EXAMPLES)]
+    Repair(repair::Options),
     /// Keep addresses from being given out, because something else has them
     #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
     Reserve(reserve::Options),

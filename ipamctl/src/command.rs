@@ -13,6 +13,7 @@ pub mod man;
 pub mod ranges;
 mod reading;
 pub mod release;
+pub mod repair;
 pub mod reserve;
 mod standing;
 pub mod status;
@@ -99,6 +100,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         }
         Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Release(options) => release::run(&context, output, options).await,
+        Command::Repair(options) => repair::run(&context, output, options).await,
         Command::Reserve(options) => {
             reserve::run(&context, output, reserve::Kind::Reservation, options).await
         }

@@ -1,7 +1,5 @@
 //! `ipamctl release`: frees what one attachment holds, or ends the rest of an address.
 
-pub(super) mod guard;
-
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
@@ -16,14 +14,13 @@ use store::range::Span;
 use store::record::{Cooldown, Holder, Reservation};
 use store::txn::{Entry, Etcd};
 
-use self::guard::{Life, life};
 use super::reading::refusal;
 use super::standing::{Standing, standing};
 use super::{Context, Verdict};
 use crate::arguments;
 use crate::operator;
 use crate::output::Output;
-use crate::pods::PodsFlags;
+use crate::pods::{Life, Lives, PodsFlags};
 use crate::text::{age, whose};
 
 /// What `--help` says.
@@ -196,12 +193,13 @@ async fn release<E: Etcd, C: Clock>(
         );
     }
     describe(context, output, &owner);
-    let source = options.pods.source(context, output).await?;
-    match life(&owner, &context.cluster, source.as_ref()).await? {
-        Life::Gone(why) => output.note(&format!("not alive: {why}")),
-        Life::Alive(why) if options.force => {
-            output.warn(&format!("released by force although {why}"));
-        }
+    match life(context, output, options, &owner).await? {
+        Life::Dead(evidence) => output.note(&format!("not alive: {}", evidence.meaning())),
+        Life::Unproven(reason) => output.warn(&format!(
+            "no pod has its uid or names its addresses, but that alone proves nothing ({})",
+            reason.as_str()
+        )),
+        Life::Alive(why) if options.force => output.warn(&format!("by force, although {why}")),
         Life::Alive(why) => bail!(
             "nothing was released: {why}. --force releases it all the same; if the pod lives, \
              another may then get its address"
@@ -209,6 +207,31 @@ async fn release<E: Etcd, C: Clock>(
     }
     output.confirm(&question(&owner, options), options.yes)?;
     commit(context, output, options, &owner).await
+}
+
+async fn life<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+    output: &mut Output<'_>,
+    options: &Options,
+    owner: &Owner,
+) -> anyhow::Result<Life> {
+    let Some(source) = options.pods.source(context, output).await? else {
+        return Ok(Life::Alive(
+            "it is not known which pods live; say where to look (--kubeconfig FILE, or \
+             --pods-from FILE with the output of `kubectl get pods,nodes -A -o json`)"
+                .to_owned(),
+        ));
+    };
+    let lives = Lives::read(source, &context.cluster).await?;
+    let Attachment {
+        cluster,
+        node,
+        network,
+        ..
+    } = &owner.attachment;
+    let store = &context.store;
+    let (group, _) = store.owners_on_node(cluster, node, network, context.deadline()).await?;
+    Ok(lives.of(owner, &group).await)
 }
 
 fn holds(owner: &Owner, space: &Space, address: Address) -> bool {
