@@ -2,4 +2,6 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod exporting;
+mod importing;
 mod listing;
