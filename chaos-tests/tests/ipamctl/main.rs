@@ -5,3 +5,4 @@
 mod exporting;
 mod importing;
 mod listing;
+mod migrating;
