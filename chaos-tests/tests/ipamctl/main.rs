@@ -8,3 +8,7 @@ mod explain_pods;
 mod freezing;
 mod listing;
 mod status;
+mod exporting;
+mod importing;
+mod listing;
+mod migrating;

@@ -160,6 +160,8 @@ impl<'a> Foreign<'a> {
         let mut holdings: Vec<Holding> = Vec::new();
         let mut of_interface: HashMap<Interface, usize> = HashMap::new();
         let mut of_address: HashMap<(Space, Address), usize> = HashMap::new();
+        // A reservation says again what its allocation has said.
+        let mut said = HashSet::new();
         for (address, draft) in std::mem::take(&mut self.drafts) {
             let what = || {
                 let pod = draft.pod.as_ref();
@@ -167,18 +169,21 @@ impl<'a> Foreign<'a> {
                 format!("{address}{}", pod.unwrap_or_default())
             };
             let owner = self.owner(address, &draft, living);
+            let mut leave_out = |because, matters| {
+                if said.insert((address, draft.pod.clone())) {
+                    let origin = draft.origin.clone();
+                    self.input.leave_out(what(), origin, because, matters);
+                }
+            };
             let place = self.ranges.iter().enumerate();
             let mut place = place.filter(|(_, one)| one.range.contains(address));
             let Some((index, range)) = place.next() else {
                 // Nobody is given it, so that only a pod that lives has a use for it.
-                let because = "it is in no range of the configuration";
-                self.input
-                    .leave_out(what(), draft.origin, because, owner.is_some());
+                leave_out("it is in no range of the configuration", owner.is_some());
                 continue;
             };
             let Some((interface, pod, boot)) = owner else {
-                let because = "no pod that lives has it: it has leaked";
-                self.input.leave_out(what(), draft.origin, because, false);
+                leave_out("no pod that lives has it: it has leaked", false);
                 continue;
             };
             let held = HeldAddress {

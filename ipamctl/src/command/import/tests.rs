@@ -153,18 +153,20 @@ impl Bench {
     }
 }
 
-fn pool(name: &str, range: &str, allocations: Value) -> Value {
+fn pool(name: &str, range: &str, allocations: impl Into<Value>) -> Value {
+    let allocations = allocations.into();
     json!({
         "apiVersion": "whereabouts.cni.cncf.io/v1alpha1", "kind": "IPPool",
         "metadata": {"name": name}, "spec": {"range": range, "allocations": allocations},
     })
 }
 
-fn v4(allocations: Value) -> Value {
+fn v4(allocations: impl Into<Value>) -> Value {
     pool("10.0.0.0-24", "10.0.0.0/24", allocations)
 }
 
-fn reservation(name: &str, spec: Value) -> Value {
+fn reservation(name: &str, spec: impl Into<Value>) -> Value {
+    let spec = spec.into();
     json!({
         "apiVersion": "whereabouts.cni.cncf.io/v1alpha1", "kind": "OverlappingRangeIPReservation",
         "metadata": {"name": name}, "spec": spec,
@@ -294,7 +296,7 @@ async fn hostile_offsets_lead_to_no_address() {
         .iter()
         .map(|offset| ((*offset).to_owned(), allocation("c1", "web")))
         .collect();
-    let imported = bench.whereabouts(&[v4(allocations.into())], &[]).await;
+    let imported = bench.whereabouts(&[v4(allocations)], &[]).await;
     let left_out = left_out(&imported);
     assert_eq!(left_out.len(), hostile.len());
     assert!(
@@ -334,6 +336,7 @@ async fn what_is_left_out_is_told_and_matters_if_it_may_be_in_use() {
             json!({"1": allocation("c4", "web")}),
         ),
         pool("broken", "nonsense", json!({})),
+        reservation("10.0.0.2", json!({"podref": "d/gone"})),
     ];
     let imported = bench.whereabouts(&pools, &[]).await;
     let mut found = left_out(&imported);
