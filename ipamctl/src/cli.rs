@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{completions, gc, init, ls, man, node, ranges};
+use crate::command::{
+    check, completions, explain, export, freeze, gc, import, init, ls, man, node, ranges, release,
+    repair, reserve, status, thaw, unreserve,
+};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -86,9 +89,21 @@ pub enum AnyCommand {
 /// What can be done with the store of the settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare the store with itself and with the pods that live
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Options),
+    /// Stop giving out addresses, on all nodes
+    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
+    Freeze(freeze::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
+    /// Write all that the store holds into a file that `import` reads
+    #[command(long_about = export::ABOUT, after_help = export::EXAMPLES)]
+    Export(export::Options),
+    /// Take over what another store, Whereabouts or host-local has given out
+    #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
+    Import(import::Options),
     /// List every allocation
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
     Ls,
@@ -98,11 +113,35 @@ pub enum Command {
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+    /// Keep addresses from being given out, because something is wrong with them
+    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
+    Quarantine(reserve::Options),
+    /// Free what one attachment holds, or end the rest of an address
+    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
+    Release(release::Options),
+    /// Put right what two checks found
+    #[command(long_about = repair::ABOUT, after_help = repair::EXAMPLES)]
+    Repair(repair::Options),
+    /// Keep addresses from being given out, because something else has them
+    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
+    Reserve(reserve::Options),
+    /// End reservations and quarantines
+    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
+    Unreserve(unreserve::Options),
+    /// Show how the store and its etcd are
+    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status,
+    /// Let addresses be given out again
+    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
+    Thaw(thaw::Options),
 }
 
 /// What needs no store, or finds it in a way of its own.
 #[derive(Debug, Subcommand)]
 pub enum Standalone {
+    /// Explain what an ADD would do for a pod or with a configuration, without doing it
+    #[command(long_about = explain::ABOUT, after_help = explain::EXAMPLES)]
+    Explain(explain::Options),
     /// Print a script that makes a shell complete commands and flags
     #[command(long_about = completions::ABOUT, after_help = completions::EXAMPLES)]
     Completions(completions::Options),

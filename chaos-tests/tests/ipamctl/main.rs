@@ -3,7 +3,14 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod documents;
+mod explain;
+mod explain_pods;
+mod exporting;
+mod freezing;
+mod importing;
 mod install;
 mod listing;
+mod migrating;
 mod report;
+mod status;
 mod uninstall;
