@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, ranges};
+use crate::command::{gc, init, ls, node, pod, ranges, who};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -77,12 +77,21 @@ pub enum Command {
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
-    /// List every allocation
+    /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
-    Ls,
+    Ls(ls::Options),
+    /// Show what a node holds
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
+    /// Show what a pod holds
+    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
+    Pod(pod::Options),
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Say who has an address, or why nobody may
+    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
+    Who(who::Options),
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),

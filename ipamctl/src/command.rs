@@ -1,10 +1,15 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod filters;
 pub mod gc;
 pub mod init;
+mod listing;
 pub mod ls;
+pub mod node;
+pub mod pod;
 pub mod ranges;
 mod reading;
+pub mod who;
 
 use std::time::Duration;
 
@@ -64,8 +69,11 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             let raise = async |term| etcd.raise_term(term).await;
             init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls => ls::run(&context, output).await.map(done),
+        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
+        Command::Node(command) => node::run(&context, output, command).await,
+        Command::Pod(options) => pod::run(&context, output, options).await,
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Who(options) => who::run(&context, output, options).await,
     }
 }
 

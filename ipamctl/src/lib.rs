@@ -7,6 +7,7 @@ pub mod access;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod inventory;
 pub mod output;
 pub mod pods;
 pub mod text;

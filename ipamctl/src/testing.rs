@@ -66,7 +66,10 @@ impl FakeEtcd {
     }
 
     fn get(&self, get: &Get) -> GetReply {
-        assert_eq!(get.view, View::Entries, "only these are asked for");
+        assert!(
+            matches!(get.view, View::Entries | View::Keys),
+            "only these are asked for"
+        );
         let end = match &get.end {
             Some(end) => Bound::Excluded(end.clone()),
             None => Bound::Included(get.key.clone()),

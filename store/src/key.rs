@@ -74,6 +74,11 @@ impl Keyspace {
         }
     }
 
+    /// Every key of the store.
+    pub fn everything(&self) -> KeyRange {
+        KeyRange::under(format!("{}/", self.root))
+    }
+
     /// The store's birth certificate.
     pub fn store(&self) -> String {
         format!("{}/meta/store", self.root)
@@ -124,6 +129,20 @@ impl Keyspace {
         KeyRange::under(format!("{}/addr/", self.root))
     }
 
+    /// The space that an address key lies in, and all keys of that space. `None`: not a space that
+    /// this module spells.
+    pub(crate) fn space_of(&self, key: &str) -> (Option<Space>, KeyRange) {
+        let addresses = self.all_addresses().start;
+        let segment = key.strip_prefix(&addresses).unwrap_or_default();
+        match segment.split_once('/') {
+            Some((segment, _)) => (
+                parse_space(segment),
+                KeyRange::under(format!("{addresses}{segment}/")),
+            ),
+            None => (None, KeyRange::of_key(key)),
+        }
+    }
+
     /// The owner record of an attachment.
     pub fn owner(&self, attachment: &Attachment) -> String {
         format!("{}/owner/{}", self.root, holder_name(attachment))
@@ -138,6 +157,12 @@ impl Keyspace {
     pub fn owners_of(&self, cluster: &str, node: &str, network: &str) -> KeyRange {
         let [cluster, node, network] = [cluster, node, network].map(encode);
         KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
+    }
+
+    /// The owner records of one node.
+    pub fn owners_of_node(&self, cluster: &str, node: &str) -> KeyRange {
+        let [cluster, node] = [cluster, node].map(encode);
+        KeyRange::under(format!("{}/owner/{cluster}/{node}/", self.root))
     }
 
     /// The owner records of one cluster.
@@ -200,6 +225,15 @@ impl Keyspace {
     /// Reads an owner key back. `None`: not a key that this module spells.
     pub fn parse_owner(&self, key: &str) -> Option<Attachment> {
         parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
+    }
+
+    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    pub fn parse_leader(&self, key: &str) -> Option<String> {
+        let (cluster, what) = key
+            .strip_prefix(&self.root)?
+            .strip_prefix("/gc/")?
+            .split_once('/')?;
+        decode(cluster).filter(|_| what == "leader")
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -404,6 +438,38 @@ mod tests {
         let short = keys().owners_of("c", "node", "net");
         let other = "/etcd-ipam/v1/owner/c/node/net2/x/eth0".to_owned();
         assert!(!(short.start <= other && other < short.end));
+    }
+
+    #[test]
+    fn the_space_of_a_key_ends_where_the_next_begins() {
+        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
+        for space in [
+            Space::Shared("a".into()),
+            Space::Shared(String::new()),
+            Space::Private("a".into(), network),
+        ] {
+            let key = keys().address(&space, network.first());
+            let (found, stretch) = keys().space_of(&key);
+            assert_eq!(found, Some(space));
+            assert!(stretch.start < key && key < stretch.end);
+            assert!(
+                !(stretch.start..stretch.end)
+                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
+            );
+        }
+        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
+            let (found, stretch) = keys().space_of(foreign);
+            assert_eq!(found, None);
+            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
+        }
+    }
+
+    #[test]
+    fn an_election_key_reads_back() {
+        let key = keys().leader("a/b");
+        assert_eq!(keys().parse_leader(&key).as_deref(), Some("a/b"));
+        assert_eq!(keys().parse_leader(&keys().request("a/b")), None);
+        assert_eq!(keys().parse_leader("/etcd-ipam/v1/gc/leader"), None);
     }
 
     #[test]

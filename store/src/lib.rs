@@ -14,6 +14,7 @@ pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod key;
+pub mod lookup;
 pub mod names;
 pub mod range;
 pub mod record;
