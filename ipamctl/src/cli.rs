@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{gc, init, ls, node, pod, ranges, who};
+use crate::command::{gc, init, ls, node, pod, ranges, watch, who};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -89,6 +89,9 @@ pub enum Command {
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Show addresses being given out and released as it happens
+    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
+    Watch(watch::Options),
     /// Say who has an address, or why nobody may
     #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
     Who(who::Options),

@@ -9,6 +9,7 @@ pub mod node;
 pub mod pod;
 pub mod ranges;
 mod reading;
+pub mod watch;
 pub mod who;
 
 use std::time::Duration;
@@ -73,6 +74,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         Command::Node(command) => node::run(&context, output, command).await,
         Command::Pod(options) => pod::run(&context, output, options).await,
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Watch(options) => watch::run(&context, output, options).await.map(done),
         Command::Who(options) => who::run(&context, output, options).await,
     }
 }
