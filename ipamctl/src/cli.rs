@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{check, completions, explain, export, freeze, gc, import, init, ls, man, ranges, release, repair, reserve, status, thaw, unreserve};
+use crate::command::{check, completions, explain, export, freeze, gc, import, init, ls, man, node, pod, ranges, release, repair, reserve, status, thaw, unreserve, watch, who};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -101,12 +101,24 @@ pub enum Command {
     /// Take over what another store, Whereabouts or host-local has given out
     #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
     Import(import::Options),
-    /// List every allocation
+    /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
-    Ls,
+    Ls(ls::Options),
+    /// Show what a node holds
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
+    /// Show what a pod holds
+    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
+    Pod(pod::Options),
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Show addresses being given out and released as it happens
+    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
+    Watch(watch::Options),
+    /// Say who has an address, or why nobody may
+    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
+    Who(who::Options),
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),

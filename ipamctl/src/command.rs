@@ -4,21 +4,27 @@ pub mod check;
 pub mod completions;
 pub mod explain;
 pub mod export;
+pub mod filters;
 pub mod freeze;
 pub mod gc;
 pub mod import;
 pub mod init;
+mod listing;
 pub mod ls;
-pub mod man;
-pub mod ranges;
 mod reading;
+mod standing;
+pub mod man;
+pub mod node;
+pub mod pod;
+pub mod ranges;
 pub mod release;
 pub mod repair;
 pub mod reserve;
-mod standing;
 pub mod status;
 pub mod thaw;
 pub mod unreserve;
+pub mod watch;
+pub mod who;
 
 use std::time::Duration;
 
@@ -94,11 +100,9 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             let raise = async |term| etcd.raise_term(term).await;
             init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls => ls::run(&context, output).await.map(done),
         Command::Quarantine(options) => {
             reserve::run(&context, output, reserve::Kind::Quarantine, options).await
         }
-        Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Release(options) => release::run(&context, output, options).await,
         Command::Repair(options) => repair::run(&context, output, options).await,
         Command::Reserve(options) => {
@@ -110,6 +114,12 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             status::run(&context, output, members).await
         }
         Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
+        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
+        Command::Node(command) => node::run(&context, output, command).await,
+        Command::Pod(options) => pod::run(&context, output, options).await,
+        Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Watch(options) => watch::run(&context, output, options).await.map(done),
+        Command::Who(options) => who::run(&context, output, options).await,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod import;
 pub mod init;
 pub mod inspect;
 pub mod key;
+pub mod lookup;
 pub mod names;
 pub mod overview;
 pub mod range;
