@@ -77,7 +77,9 @@ pub fn reason(text: &str) -> Result<String, String> {
         return Err("say why, for whoever finds it later".to_owned());
     }
     if text.len() > LONGEST_REASON {
-        return Err(format!("at most {LONGEST_REASON} bytes are kept; name a ticket instead"));
+        return Err(format!(
+            "at most {LONGEST_REASON} bytes are kept; name a ticket instead"
+        ));
     }
     Ok(text.to_owned())
 }
@@ -106,7 +108,11 @@ mod tests {
             ("192.168.20.50", "192.168.20.50", "192.168.20.50"),
             ("192.168.20.48/29", "192.168.20.48", "192.168.20.55"),
             ("192.168.20.5/32", "192.168.20.5", "192.168.20.5"),
-            ("192.168.20.50 - 192.168.20.59", "192.168.20.50", "192.168.20.59"),
+            (
+                "192.168.20.50 - 192.168.20.59",
+                "192.168.20.50",
+                "192.168.20.59",
+            ),
             ("2001:db8::/112", "2001:db8::", "2001:db8::ffff"),
             ("fd00::1-fd00::2", "fd00::1", "fd00::2"),
         ] {

@@ -192,7 +192,11 @@ impl Keyspace {
     pub fn elsewhere(&self) -> Vec<KeyRange> {
         let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
         // Under no prefix lies all that others keep in this etcd.
-        let whole = if prefix.is_empty() { &self.root } else { prefix };
+        let whole = if prefix.is_empty() {
+            &self.root
+        } else {
+            prefix
+        };
         let whole = KeyRange::under(format!("{whole}/"));
         let mut taken = [self.all_addresses(), self.all_owners(), self.all_ranges()];
         taken.sort_by(|one, other| one.start.cmp(&other.start));
@@ -208,16 +212,19 @@ impl Keyspace {
             return false;
         };
         let segments: Vec<_> = rest.split('/').collect();
-        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
-        match segments.as_slice() {
-            ["", "meta", "store" | "freeze"] => true,
-            ["", "meta", "recover", cluster] => names(&[cluster]),
-            ["", "gc", cluster, "leader" | "request" | "history" | "identity"] => {
-                names(&[cluster])
-            }
-            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
-            _ => false,
-        }
+        let names: &[&str] = match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => &[],
+            ["", "meta", "recover", cluster]
+            | [
+                "",
+                "gc",
+                cluster,
+                "leader" | "request" | "history" | "identity",
+            ] => &[cluster],
+            ["", "node", cluster, node, "report"] => &[cluster, node],
+            _ => return false,
+        };
+        names.iter().all(|name| decode(name).is_some())
     }
 
     /// Reads an address key back. `None`: not a key that this module spells.
@@ -442,7 +449,11 @@ mod tests {
     fn every_key_under_the_prefix_lies_in_one_stretch() {
         let attachment = parse_holder_name("c/n/net/id/eth0").unwrap();
         let space = Space::Shared("s".into());
-        for (prefix, other) in [("/etcd-ipam", "/etcd-ipam/v2/x"), ("", "/v1/other"), ("a", "a/b")] {
+        for (prefix, other) in [
+            ("/etcd-ipam", "/etcd-ipam/v2/x"),
+            ("", "/v1/other"),
+            ("a", "a/b"),
+        ] {
             let keys = Keyspace::new(prefix);
             let mut stretches = keys.elsewhere();
             stretches.extend([keys.all_addresses(), keys.all_owners(), keys.all_ranges()]);

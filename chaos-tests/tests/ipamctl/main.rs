@@ -2,4 +2,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod checking;
 mod listing;
+mod releasing;
+mod repairing;
+mod reserving;

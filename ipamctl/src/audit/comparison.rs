@@ -179,7 +179,10 @@ impl<'a> Comparison<'a> {
             let detail = format!("the record is of the kind {kind:?}, which is not known here");
             self.findings.push(finding(Kind::NewerRecord, &key, detail));
         }
-        let held = record.addresses.iter().map(|held| (&held.space, held.address));
+        let held = record
+            .addresses
+            .iter()
+            .map(|held| (&held.space, held.address));
         self.claims.add(known(true), held);
         self.group_up(Owner {
             attachment,
@@ -189,7 +192,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn group_up(&mut self, owner: Owner) {
-        if self.pods.is_none_or(|pods| pods.cluster != owner.attachment.cluster) {
+        if self
+            .pods
+            .is_none_or(|pods| pods.cluster != owner.attachment.cluster)
+        {
             return;
         }
         let together = |first: &Owner| {
@@ -211,19 +217,19 @@ impl<'a> Comparison<'a> {
             match verdict {
                 evidence::Finding::Suspect(_) if is_young(owner, pods.as_of) => {}
                 evidence::Finding::Suspect(evidence) => {
-                    let detail = evidence.meaning().to_owned();
+                    let detail = evidence.meaning();
                     self.push_record(owner, Kind::Leaked, None, detail, Some(Repair::Release));
                 }
                 evidence::Finding::Conflict(rival) => {
                     let detail = uses(&rival.namespace, &rival.name);
-                    self.push_record(owner, Kind::Conflict, Some(rival.address), detail, None);
+                    self.push_record(owner, Kind::Conflict, Some(rival.address), &detail, None);
                 }
                 evidence::Finding::Alive => {
                     for held in &owner.record.addresses {
                         let address = held.address;
                         if let Some(pod) = rival(owner, held, pods.living, &self.places) {
                             let detail = uses(pod.namespace, pod.name);
-                            self.push_record(owner, Kind::Conflict, Some(address), detail, None);
+                            self.push_record(owner, Kind::Conflict, Some(address), &detail, None);
                         }
                     }
                 }
@@ -237,7 +243,7 @@ impl<'a> Comparison<'a> {
         owner: &Owner,
         kind: Kind,
         address: Option<Address>,
-        detail: String,
+        detail: &str,
         repair: Option<Repair>,
     ) {
         let addresses = &owner.record.addresses;
@@ -251,7 +257,7 @@ impl<'a> Comparison<'a> {
         let pod = &owner.record.pod;
         let of = match pod.name.as_str() {
             "" => String::new(),
-            name => format!(" (of pod {}/{name})", pod.namespace),
+            name => format!("; held for {}/{name}", pod.namespace),
         };
         self.findings.push(Finding {
             address,
@@ -276,18 +282,23 @@ impl<'a> Comparison<'a> {
         let owners = self.claims.owners();
         let mut twins: Vec<_> = owners.iter().collect();
         twins.sort_unstable_by_key(|known| without_node(&known.name));
-        let same = |one: &&Known, other: &&Known| {
-            without_node(&one.name) == without_node(&other.name)
-        };
+        let same =
+            |one: &&Known, other: &&Known| without_node(&one.name) == without_node(&other.name);
         let twins = twins.chunk_by(same).filter_map(|twins| {
-            let [first, others @ ..] = twins else { return None };
+            let [first, others @ ..] = twins else {
+                return None;
+            };
             Some(others.iter().map(|other| (*first, *other)))
         });
         let found = twins.flatten().map(|(first, other)| {
             let key = self.key_of(other);
             Finding {
                 holder: Some(other.name.to_string()),
-                ..finding(Kind::TwoNodes, &key, format!("the same attachment is {}", first.name))
+                ..finding(
+                    Kind::TwoNodes,
+                    &key,
+                    format!("the same attachment is {}", first.name),
+                )
             }
         });
         let found: Vec<_> = found.collect();
@@ -344,8 +355,9 @@ impl<'a> Comparison<'a> {
             _ => None,
         };
         let claimed: Vec<_> = self.claims.meet(space, address);
-        let (own, others): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|known| name.as_deref() == Some(&*known.name));
+        let (own, others): (Vec<_>, Vec<_>) = claimed
+            .into_iter()
+            .partition(|known| name.as_deref() == Some(&*known.name));
         let is_own = !own.is_empty();
         let others: Vec<_> = others
             .into_iter()
@@ -400,7 +412,10 @@ impl<'a> Comparison<'a> {
             (None, Some(pod)) => Some(finding(
                 Kind::OrphanedAddress,
                 key,
-                format!("its holder has no record, but {}", uses(pod.namespace, pod.name)),
+                format!(
+                    "its holder has no record, but {}",
+                    uses(pod.namespace, pod.name)
+                ),
             )),
             (None, None) => Some(Finding {
                 repair: Some(Repair::DeleteAddress),
@@ -422,7 +437,9 @@ impl<'a> Comparison<'a> {
     fn is_outside(&self, space: &Space, address: Address) -> bool {
         let ranges = self.ranges.get(space);
         ranges.is_some_and(|ranges| {
-            !ranges.iter().any(|range| range.record.bounds.contains(address))
+            !ranges
+                .iter()
+                .any(|range| range.record.bounds.contains(address))
         })
     }
 
@@ -430,7 +447,8 @@ impl<'a> Comparison<'a> {
     pub fn other(&mut self, entry: &Entry) {
         if !self.keys.is_elsewhere(&entry.key) {
             let detail = "the key is none of the store's".to_owned();
-            self.findings.push(finding(Kind::UnknownKey, &entry.into(), detail));
+            self.findings
+                .push(finding(Kind::UnknownKey, &entry.into(), detail));
         }
     }
 
@@ -441,14 +459,20 @@ impl<'a> Comparison<'a> {
             .unmet()
             .flat_map(|(space, address, claimants)| {
                 let alone = claimants.len() == 1;
-                claimants.into_iter().map(move |known| (space, address, known, alone))
+                claimants
+                    .into_iter()
+                    .map(move |known| (space, address, known, alone))
             })
             .map(|(space, address, known, alone)| {
                 let (kind, detail, repair) = if alone {
                     let detail = "its record claims it, and its key is gone";
                     (Kind::MissingAddress, detail, Some(Repair::PutAddress))
                 } else {
-                    (Kind::Duplicate, "several records claim it, and its key is gone", None)
+                    (
+                        Kind::Duplicate,
+                        "several records claim it, and its key is gone",
+                        None,
+                    )
                 };
                 Finding {
                     address: Some(address),
@@ -463,7 +487,9 @@ impl<'a> Comparison<'a> {
         self.look_for_unrecorded();
         self.findings.sort_by(|one, other| {
             let place = |finding: &Finding| (finding.kind, finding.address);
-            place(one).cmp(&place(other)).then_with(|| one.key.cmp(&other.key))
+            place(one)
+                .cmp(&place(other))
+                .then_with(|| one.key.cmp(&other.key))
         });
         (self.findings, self.counts)
     }

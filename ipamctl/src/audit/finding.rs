@@ -118,8 +118,12 @@ impl Kind {
             }
             Self::Unreadable => "look at the value; repair --delete-unreadable deletes the key",
             Self::Leaked => "the collector releases it, or repair does",
-            Self::Conflict => "delete one of the two pods, so that it comes back with another address",
-            Self::Unrecorded => "the collector writes it down (unless --no-adopt), or restart the pod",
+            Self::Conflict => {
+                "delete one of the two pods, so that it comes back with another address"
+            }
+            Self::Unrecorded => {
+                "the collector writes it down (unless --no-adopt), or restart the pod"
+            }
             Self::OutsideRanges => "none is needed; the range was changed or forgotten",
             Self::OverlappingRanges => "make the networks' configurations agree",
             Self::NewerRecord => "use an ipamctl of that version",

@@ -113,8 +113,15 @@ pub async fn run<E: Etcd, C: Clock>(
         output.note(&format!("the report is in {}", path.display()));
     }
     output.result(&report, text)?;
-    let problems = report.findings.iter().any(|finding| !finding.kind.is_remark());
-    Ok(if problems { Verdict::Negative } else { Verdict::Done })
+    let problems = report
+        .findings
+        .iter()
+        .any(|finding| !finding.kind.is_remark());
+    Ok(if problems {
+        Verdict::Negative
+    } else {
+        Verdict::Done
+    })
 }
 
 const fn name(source: &Source) -> &'static str {
@@ -137,16 +144,28 @@ async fn compare<E: Etcd, C: Clock>(
     });
     let mut comparison = Comparison::new(keys, pods);
     let revision = survey.revision;
-    read(context, revision, keys.all_ranges(), |entry| comparison.range(&entry)).await?;
+    read(context, revision, keys.all_ranges(), |entry| {
+        comparison.range(&entry);
+    })
+    .await?;
     comparison.end_of_ranges();
-    read(context, revision, keys.all_owners(), |entry| comparison.owner(entry)).await?;
+    read(context, revision, keys.all_owners(), |entry| {
+        comparison.owner(entry);
+    })
+    .await?;
     let holding = comparison.end_of_owners();
     if let Some(reading) = reading {
         reading.plausible(holding)?;
     }
-    read(context, revision, keys.all_addresses(), |entry| comparison.address(&entry)).await?;
+    read(context, revision, keys.all_addresses(), |entry| {
+        comparison.address(&entry);
+    })
+    .await?;
     for stretch in keys.elsewhere() {
-        read(context, revision, stretch, |entry| comparison.other(&entry)).await?;
+        read(context, revision, stretch, |entry| {
+            comparison.other(&entry);
+        })
+        .await?;
     }
     Ok(comparison.finish())
 }
@@ -158,7 +177,11 @@ async fn read<E: Etcd, C: Clock>(
     mut each: impl FnMut(Entry),
 ) -> anyhow::Result<()> {
     let mut scan = Scan::as_of(stretch, revision);
-    while let Some(page) = context.store.next_page(&mut scan, context.deadline()).await? {
+    while let Some(page) = context
+        .store
+        .next_page(&mut scan, context.deadline())
+        .await?
+    {
         page.into_iter().for_each(&mut each);
     }
     Ok(())
@@ -215,8 +238,17 @@ fn text(report: &Report) -> String {
             ]);
         }
         if findings.len() > SHOWN {
-            let more = format!("... and {} more (--report, -o json)", findings.len() - SHOWN);
-            table.row([kind.name().to_owned(), String::new(), String::new(), String::new(), more]);
+            let more = format!(
+                "... and {} more (--report, -o json)",
+                findings.len() - SHOWN
+            );
+            table.row([
+                kind.name().to_owned(),
+                String::new(),
+                String::new(),
+                String::new(),
+                more,
+            ]);
         }
     }
     text.push('\n');

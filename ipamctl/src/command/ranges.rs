@@ -68,7 +68,10 @@ pub(super) async fn known<E: Etcd, C: Clock>(
     let mut scan = Scan::new(store.keys().all_ranges());
     let mut known = Vec::new();
     while let Some(page) = store.next_page(&mut scan, context.deadline()).await? {
-        known.extend(page.iter().filter_map(|entry| store.parse_range(entry).ok()));
+        known.extend(
+            page.iter()
+                .filter_map(|entry| store.parse_range(entry).ok()),
+        );
     }
     Ok(known)
 }

@@ -229,7 +229,9 @@ async fn life<E: Etcd, C: Clock>(
         ..
     } = &owner.attachment;
     let store = &context.store;
-    let (group, _) = store.owners_on_node(cluster, node, network, context.deadline()).await?;
+    let (group, _) = store
+        .owners_on_node(cluster, node, network, context.deadline())
+        .await?;
     Ok(lives.of(owner, &group).await)
 }
 
@@ -271,7 +273,12 @@ async fn commit<E: Etcd, C: Clock>(
     let outcome = Outcome {
         released,
         attachment: Some(holder_name(&owner.attachment)),
-        addresses: owner.record.addresses.iter().map(|held| held.address).collect(),
+        addresses: owner
+            .record
+            .addresses
+            .iter()
+            .map(|held| held.address)
+            .collect(),
         then,
         pod: pod(owner),
         forced: options.force,
@@ -356,7 +363,10 @@ fn describe<E: Etcd, C: Clock>(context: &Context<E, C>, output: &mut Output<'_>,
     };
     output.note(&format!("attachment   {}", holder_name(attachment)));
     for held in &record.addresses {
-        output.note(&format!("  address    {}/{} in space {}", held.address, held.prefix, held.space));
+        output.note(&format!(
+            "  address    {}/{} in space {}",
+            held.address, held.prefix, held.space
+        ));
     }
     let uid = match record.pod.uid.as_str() {
         "" => "no uid".to_owned(),

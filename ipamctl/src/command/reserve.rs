@@ -181,10 +181,15 @@ pub async fn run<E: Etcd, C: Clock>(
     let (written, lost) = if refused {
         (Vec::new(), Vec::new())
     } else if options.dry_run {
-        (write.into_iter().map(|(address, _)| address).collect(), Vec::new())
+        (
+            write.into_iter().map(|(address, _)| address).collect(),
+            Vec::new(),
+        )
     } else {
         let changes = write.into_iter().map(|(address, found)| {
-            let give = context.store.give(space, address, found.as_ref(), wish.clone());
+            let give = context
+                .store
+                .give(space, address, found.as_ref(), wish.clone());
             (address, give)
         });
         let made = amend(context, changes.collect()).await?;
@@ -208,7 +213,11 @@ pub async fn run<E: Etcd, C: Clock>(
     if refused {
         output.warn(&refusal_text(kind, &outcome.taken));
     }
-    Ok(if all { Verdict::Done } else { Verdict::Negative })
+    Ok(if all {
+        Verdict::Done
+    } else {
+        Verdict::Negative
+    })
 }
 
 fn reservation(options: &Options, now: std::time::SystemTime) -> anyhow::Result<Reservation> {
@@ -295,7 +304,10 @@ fn text(kind: Kind, outcome: &Outcome<'_>, unchanged: usize) -> String {
         line(format!("  addresses   {}", outcome.written.join(", ")));
         line(format!("  reason      {}", outcome.reason));
         line(format!("  owner       {}", outcome.owner));
-        line(format!("  expires     {}", outcome.expires.unwrap_or("never")));
+        line(format!(
+            "  expires     {}",
+            outcome.expires.unwrap_or("never")
+        ));
     }
     if unchanged > 0 {
         line(format!(
@@ -304,7 +316,10 @@ fn text(kind: Kind, outcome: &Outcome<'_>, unchanged: usize) -> String {
             outcome.unchanged.join(", ")
         ));
     }
-    for (what, left) in [("Taken", &outcome.taken), ("Lost to others just now", &outcome.lost)] {
+    for (what, left) in [
+        ("Taken", &outcome.taken),
+        ("Lost to others just now", &outcome.lost),
+    ] {
         if !left.is_empty() {
             line(format!("{what}: {} {}.", left.len(), addresses(left.len())));
             line(left_table(left).trim_end().to_owned());

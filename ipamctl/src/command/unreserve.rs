@@ -88,7 +88,10 @@ pub async fn run<E: Etcd, C: Clock>(
         found.extend(standing.into_iter().map(|one| (one.address, one)));
     }
     let (kept, left): (Vec<_>, Vec<_>) = found.into_values().partition(|one| {
-        matches!(one.holder, Ok(Holder::Reservation(_) | Holder::Quarantine(_)))
+        matches!(
+            one.holder,
+            Ok(Holder::Reservation(_) | Holder::Quarantine(_))
+        )
     });
     let left = left.iter().map(|one| Left::new(one.address, &one.holder));
     let left: Vec<_> = left.collect();
@@ -137,21 +140,28 @@ fn question(count: usize, space: &Space) -> String {
 }
 
 fn text(outcome: &Outcome) -> String {
-    let mut text = match outcome.count {
-        0 => format!("Nothing was reserved or quarantined there in space {}.\n", outcome.space),
-        1 => format!("1 address can be given out again: {}\n", outcome.ended.join(", ")),
+    let headline = match outcome.count {
+        0 => format!(
+            "Nothing was reserved or quarantined there in space {}.\n",
+            outcome.space
+        ),
+        1 => format!(
+            "1 address can be given out again: {}\n",
+            outcome.ended.join(", ")
+        ),
         count => format!(
             "{count} addresses can be given out again: {}\n",
             outcome.ended.join(", ")
         ),
     };
+    let mut parts = vec![headline];
     for (what, left) in [
         ("Left as they are", &outcome.left),
         ("Changed by others just now, and left", &outcome.lost),
     ] {
         if !left.is_empty() {
-            text.push_str(&format!("{what}: {}\n{}", left.len(), left_table(left)));
+            parts.push(format!("{what}: {}\n{}", left.len(), left_table(left)));
         }
     }
-    text
+    parts.concat()
 }

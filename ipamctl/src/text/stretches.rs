@@ -19,7 +19,14 @@ mod tests {
 
     #[test]
     fn what_adjoins_is_one_stretch() {
-        let addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.4", "255.255.255.255", "::", "::1"];
+        let addresses = [
+            "10.0.0.1",
+            "10.0.0.2",
+            "10.0.0.4",
+            "255.255.255.255",
+            "::",
+            "::1",
+        ];
         let addresses = addresses.map(|text| text.parse().unwrap());
         let expected = ["10.0.0.1-10.0.0.2", "10.0.0.4", "255.255.255.255", "::-::1"];
         assert_eq!(stretches(&addresses), expected);

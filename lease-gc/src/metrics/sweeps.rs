@@ -133,8 +133,7 @@ impl Sweeps {
                 self.collected.add([evidence], count);
             }
             self.rests_ended.add([], report.rests_ended);
-            self.reservations_ended
-                .add([], report.reservations_ended);
+            self.reservations_ended.add([], report.reservations_ended);
             self.adopted.add([], report.adopted);
         }
         if report.result.has_judged() {

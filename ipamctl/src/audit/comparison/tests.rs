@@ -28,9 +28,9 @@ fn address_key(host: u8) -> String {
 }
 
 fn record(hosts: &[u8]) -> String {
-    let held = hosts.iter().map(|host| {
-        serde_json::json!({"space": "default", "address": address(*host), "prefix": 24})
-    });
+    let held = hosts.iter().map(
+        |host| serde_json::json!({"space": "default", "address": address(*host), "prefix": 24}),
+    );
     serde_json::json!({
         "v": 1, "id": "x", "addresses": held.collect::<Vec<_>>(), "created": "", "plugin": "0.1.0",
     })
@@ -63,7 +63,9 @@ fn store_of(hosts: &[Vec<u8>]) -> Entries {
 
 fn compare(entries: &Entries) -> Vec<(Kind, Option<Address>, Option<Repair>)> {
     let findings = compared(entries, None).into_iter();
-    findings.map(|one| (one.kind, one.address, one.repair)).collect()
+    findings
+        .map(|one| (one.kind, one.address, one.repair))
+        .collect()
 }
 
 fn compared(entries: &Entries, pods: Option<Pods<'_>>) -> Vec<Finding> {
@@ -195,7 +197,8 @@ fn damage(
             vec![(Kind::Duplicate, here, None)]
         }
         Damage::Rest => {
-            let rest = format!(r#"{{"kind":"cooldown","released":"","cooldown_s":1,"was":"{owner}"}}"#);
+            let rest =
+                format!(r#"{{"kind":"cooldown","released":"","cooldown_s":1,"was":"{owner}"}}"#);
             put(address_key(first), &rest);
             vec![(Kind::Duplicate, here, None)]
         }
@@ -216,7 +219,10 @@ fn damage(
             vec![(Kind::Unreadable, None, Some(Repair::DeleteKey))]
         }
         Damage::NewerVersion => {
-            put(owner_key(&owner), &record(held).replace(r#""v":1"#, r#""v":2"#));
+            put(
+                owner_key(&owner),
+                &record(held).replace(r#""v":1"#, r#""v":2"#),
+            );
             vec![(Kind::NewerRecord, None, None)]
         }
         Damage::NewerKind => {
@@ -259,9 +265,17 @@ fn an_address_is_never_deleted_that_a_record_claims() {
     entries.remove(&owner_key(&name(1)));
     entries.insert(address_key(5), name(1));
     let found = compare(&entries);
-    assert!(found.contains(&(Kind::Duplicate, Some(address(5)), None)), "{found:?}");
-    let orphans = found.iter().filter(|(kind, ..)| *kind == Kind::OrphanedAddress);
-    assert_eq!(orphans.map(|(_, address, _)| *address).collect::<Vec<_>>(), [Some(address(6))]);
+    assert!(
+        found.contains(&(Kind::Duplicate, Some(address(5)), None)),
+        "{found:?}"
+    );
+    let orphans = found
+        .iter()
+        .filter(|(kind, ..)| *kind == Kind::OrphanedAddress);
+    assert_eq!(
+        orphans.map(|(_, address, _)| *address).collect::<Vec<_>>(),
+        [Some(address(6))]
+    );
 }
 
 #[test]
@@ -277,7 +291,10 @@ fn a_missing_address_that_two_claim_is_given_to_neither() {
 fn an_unreadable_record_may_hold_what_names_it() {
     let mut entries = store_of(&[vec![5, 6], vec![7]]);
     entries.insert(owner_key(&name(0)), "garbage".into());
-    assert_eq!(compare(&entries), [(Kind::Unreadable, None, Some(Repair::DeleteKey))]);
+    assert_eq!(
+        compare(&entries),
+        [(Kind::Unreadable, None, Some(Repair::DeleteKey))]
+    );
 }
 
 #[test]
@@ -295,5 +312,8 @@ fn only_where_ranges_are_known_something_lies_outside() {
     entries.remove(&range(1, 254, 1).0);
     assert_eq!(compare(&entries), []);
     entries.extend([range(1, 100, 1)]);
-    assert_eq!(compare(&entries), [(Kind::OutsideRanges, Some(address(200)), None)]);
+    assert_eq!(
+        compare(&entries),
+        [(Kind::OutsideRanges, Some(address(200)), None)]
+    );
 }

@@ -82,13 +82,26 @@ fn what_was_changed_is_refused() {
 
 #[test]
 fn other_files_and_newer_reports_are_told_apart() {
-    for foreign in ["[]", "{}", "null", "x", r#"{"format":"etcd-ipam-check"}"#, "\u{0}"] {
+    for foreign in [
+        "[]",
+        "{}",
+        "null",
+        "x",
+        r#"{"format":"etcd-ipam-check"}"#,
+        "\u{0}",
+    ] {
         let error = read("foreign", foreign.as_bytes()).unwrap_err();
-        assert!(matches!(error, ReportError::Foreign { .. }), "{foreign}: {error}");
+        assert!(
+            matches!(error, ReportError::Foreign { .. }),
+            "{foreign}: {error}"
+        );
     }
     let newer = r#"{"format":"etcd-ipam-check","version":2,"anything":[]}"#;
     let error = read("newer", newer.as_bytes()).unwrap_err();
-    assert!(matches!(error, ReportError::Newer { version: 2, .. }), "{error}");
+    assert!(
+        matches!(error, ReportError::Newer { version: 2, .. }),
+        "{error}"
+    );
     let error = Report::read(Path::new("/nowhere/report.json")).unwrap_err();
     assert!(matches!(error, ReportError::File { .. }), "{error}");
 }

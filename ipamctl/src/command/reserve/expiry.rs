@@ -28,9 +28,9 @@ impl Expiry {
             Self::At(time) => Some(time),
         };
         let end = SystemTime::UNIX_EPOCH + END_OF_TIME;
-        let time = time
-            .filter(|time| *time <= end)
-            .context("--expires lies beyond the year 9999; leave it out for a reservation without end")?;
+        let time = time.filter(|time| *time <= end).context(
+            "--expires lies beyond the year 9999; leave it out for a reservation without end",
+        )?;
         ensure!(
             time > now,
             "--expires {} is past already; it is {} now",
@@ -67,7 +67,13 @@ mod tests {
         }
         let error = at("10000y").unwrap().unwrap_err().to_string();
         assert!(error.contains("9999"), "{error}");
-        for text in ["", "tomorrow", "48", "2026-12-01", "2026-12-01T08:00:00+01:00"] {
+        for text in [
+            "",
+            "tomorrow",
+            "48",
+            "2026-12-01",
+            "2026-12-01T08:00:00+01:00",
+        ] {
             assert!(parse(text).unwrap_err().contains("48h"), "{text}");
         }
     }

@@ -23,12 +23,7 @@ pub(super) struct Plan {
 }
 
 /// Plans to keep the addresses of a span as `wish` says. `standing` is what stands there, in order.
-pub(super) fn plan(
-    span: Span,
-    standing: Vec<Standing>,
-    wish: &Holder,
-    now: SystemTime,
-) -> Plan {
+pub(super) fn plan(span: Span, standing: Vec<Standing>, wish: &Holder, now: SystemTime) -> Plan {
     let mut plan = Plan::default();
     let mut standing = standing.into_iter().peekable();
     for address in span.addresses() {
@@ -118,14 +113,38 @@ mod tests {
     #[test]
     fn what_nobody_needs_gives_way_and_everything_else_stays() {
         for (value, expected) in [
-            (r#"{"kind":"reservation","reason":"printers","owner":"ann"}"#, [2, 0, 1, 0]),
-            (r#"{"kind":"reservation","reason":"printers","owner":"ann","expires":"2026-11-20T13:00:00Z"}"#, [2, 0, 1, 0]),
-            (r#"{"kind":"reservation","reason":"printers","owner":"ann","expires":"2026-11-20T11:00:00Z"}"#, [2, 1, 0, 0]),
-            (r#"{"kind":"reservation","reason":"other","owner":"bob","expires":"2026-11-20T11:00:00Z"}"#, [2, 1, 0, 0]),
-            (r#"{"kind":"reservation","reason":"printers","owner":"bob"}"#, [2, 0, 0, 1]),
-            (r#"{"kind":"reservation","reason":"scanners","owner":"ann"}"#, [2, 0, 0, 1]),
-            (r#"{"kind":"quarantine","reason":"printers","owner":"ann"}"#, [2, 0, 0, 1]),
-            (r#"{"kind":"cooldown","released":"2026-11-20T11:59:59Z","cooldown_s":60,"was":"x"}"#, [2, 1, 0, 0]),
+            (
+                r#"{"kind":"reservation","reason":"printers","owner":"ann"}"#,
+                [2, 0, 1, 0],
+            ),
+            (
+                r#"{"kind":"reservation","reason":"printers","owner":"ann","expires":"2026-11-20T13:00:00Z"}"#,
+                [2, 0, 1, 0],
+            ),
+            (
+                r#"{"kind":"reservation","reason":"printers","owner":"ann","expires":"2026-11-20T11:00:00Z"}"#,
+                [2, 1, 0, 0],
+            ),
+            (
+                r#"{"kind":"reservation","reason":"other","owner":"bob","expires":"2026-11-20T11:00:00Z"}"#,
+                [2, 1, 0, 0],
+            ),
+            (
+                r#"{"kind":"reservation","reason":"printers","owner":"bob"}"#,
+                [2, 0, 0, 1],
+            ),
+            (
+                r#"{"kind":"reservation","reason":"scanners","owner":"ann"}"#,
+                [2, 0, 0, 1],
+            ),
+            (
+                r#"{"kind":"quarantine","reason":"printers","owner":"ann"}"#,
+                [2, 0, 0, 1],
+            ),
+            (
+                r#"{"kind":"cooldown","released":"2026-11-20T11:59:59Z","cooldown_s":60,"was":"x"}"#,
+                [2, 1, 0, 0],
+            ),
             ("default/n1/net/c1/eth0", [2, 0, 0, 1]),
             ("not ours", [2, 0, 0, 1]),
         ] {
