@@ -1,7 +1,6 @@
 //! What several commands take on the command line.
 
 use std::convert::Infallible;
-use std::os::unix::fs::MetadataExt as _;
 
 use ipam_plugin::config::text::{Zeros, parse_address, parse_cidr};
 use store::address::Address;
@@ -82,20 +81,6 @@ pub fn reason(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
-}
-
-/// Who types, as `user@host`.
-pub fn operator() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
-    let user = named
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|user| !user.is_empty())
-        .or_else(|| {
-            let process = std::fs::metadata("/proc/self").ok()?;
-            Some(format!("uid-{}", process.uid()))
-        });
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{}", user.unwrap_or_default(), host.trim())
 }
 
 #[cfg(test)]

@@ -65,7 +65,11 @@ impl PodsFlags {
         Ok(Some(source))
     }
 
-    async fn open(&self) -> anyhow::Result<Option<Source>> {
+    /// The same, whatever cluster it is of.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub async fn open(&self) -> anyhow::Result<Option<Source>> {
         if let Some(path) = &self.pods_from {
             return Ok(Some(Source::File(File::open(path).await?)));
         }

@@ -277,6 +277,27 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         })
     }
 
+    /// Writes a key of the leader's own, also in a frozen store.
+    pub(crate) async fn put_as_leader(
+        &self,
+        fence: &Fence,
+        key: String,
+        value: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<Fenced<()>, EtcdError> {
+        let txn = Txn {
+            compares: fence.compares().into(),
+            then: vec![Op::Put(key, value)],
+            otherwise: vec![],
+        };
+        let reply = self.persist(&txn, deadline).await?;
+        Ok(if reply.succeeded {
+            Fenced::Done(())
+        } else {
+            Fenced::NotLeader
+        })
+    }
+
     /// The transaction, only while the bearer of the fence leads and the store is not frozen.
     pub(crate) fn fenced(&self, fence: &Fence, txn: Txn) -> Txn {
         let freeze = self.keys.freeze();

@@ -6,7 +6,7 @@
 //! <prefix>/v1/addr/<space>/<address>
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
-//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
+//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -50,6 +50,21 @@ impl KeyRange {
         }
     }
 
+    /// What is left of the stretch, which ends a directory's name, after all that lies in the same
+    /// directory of it as `key`.
+    pub(crate) fn after_segment(&self, key: &str) -> Self {
+        let name = key
+            .strip_prefix(&self.start)
+            .and_then(|rest| rest.split_once('/'));
+        match name {
+            Some((name, _)) => Self {
+                start: Self::under(format!("{}{name}/", self.start)).end,
+                end: self.end.clone(),
+            },
+            None => self.after(key),
+        }
+    }
+
     /// What is left of the stretch after `key`.
     #[must_use]
     pub fn after(&self, key: &str) -> Self {
@@ -72,6 +87,11 @@ impl Keyspace {
         Self {
             root: format!("{}/v1", prefix.trim_end_matches('/')),
         }
+    }
+
+    /// Every key of the store.
+    pub fn everything(&self) -> KeyRange {
+        KeyRange::under(format!("{}/", self.root))
     }
 
     /// The store's birth certificate.
@@ -165,6 +185,16 @@ impl Keyspace {
         self.collector(cluster, "identity")
     }
 
+    /// How the last sweep ended.
+    pub fn last_sweep(&self, cluster: &str) -> String {
+        self.collector(cluster, "last")
+    }
+
+    /// Everything of every cluster's collector.
+    pub fn all_collectors(&self) -> KeyRange {
+        KeyRange::under(format!("{}/gc/", self.root))
+    }
+
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
@@ -219,7 +249,7 @@ impl Keyspace {
                 "",
                 "gc",
                 cluster,
-                "leader" | "request" | "history" | "identity",
+                "leader" | "request" | "history" | "identity" | "last",
             ] => &[cluster],
             ["", "node", cluster, node, "report"] => &[cluster, node],
             _ => return false,
@@ -239,6 +269,32 @@ impl Keyspace {
     /// Reads an owner key back. `None`: not a key that this module spells.
     pub fn parse_owner(&self, key: &str) -> Option<Attachment> {
         parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
+    }
+
+    /// The cluster whose owner records, or whose collector's keys, a key is among. `None`: not a
+    /// key that this module spells.
+    pub(crate) fn parse_cluster(&self, key: &str) -> Option<String> {
+        let key = key.strip_prefix(&self.root)?;
+        let rest = key
+            .strip_prefix("/owner/")
+            .or_else(|| key.strip_prefix("/gc/"))?;
+        decode(rest.split_once('/')?.0)
+    }
+
+    /// Reads the cluster of an identity key back. `None`: not such a key.
+    pub fn parse_identity(&self, key: &str) -> Option<String> {
+        let (cluster, what) = key
+            .strip_prefix(&self.root)?
+            .strip_prefix("/gc/")?
+            .split_once('/')?;
+        (what == "identity").then(|| decode(cluster))?
+    }
+
+    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
+    /// nothing in another.
+    pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        key.strip_prefix(&self.root)
+            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -279,8 +335,9 @@ pub fn parse_holder_name(name: &str) -> Option<Attachment> {
     segments.next().is_none().then_some(attachment)
 }
 
-/// `@` never stands in an encoded name, so a private space cannot be spelled by a shared one.
-pub(crate) fn space_segment(space: &Space) -> String {
+/// The name of a space as it stands in keys and records. `@` never stands in an encoded name, so a
+/// private space cannot be spelled by a shared one.
+pub fn space_segment(space: &Space) -> String {
     match space {
         Space::Shared(name) => encode(name),
         Space::Private(name, network) => {
@@ -289,7 +346,8 @@ pub(crate) fn space_segment(space: &Space) -> String {
     }
 }
 
-pub(crate) fn parse_space(segment: &str) -> Option<Space> {
+/// The inverse of [`space_segment`]. `None`: not a space's name.
+pub fn parse_space(segment: &str) -> Option<Space> {
     let Some((name, network)) = segment.split_once('@') else {
         return Some(Space::Shared(decode(segment)?));
     };

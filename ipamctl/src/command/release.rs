@@ -18,6 +18,7 @@ use super::reading::refusal;
 use super::standing::{Standing, standing};
 use super::{Context, Verdict};
 use crate::arguments;
+use crate::operator;
 use crate::output::Output;
 use crate::pods::{Life, Lives, PodsFlags};
 use crate::text::{age, whose};
@@ -290,7 +291,7 @@ async fn commit<E: Etcd, C: Clock>(
 fn quarantine(reason: &str, clock: &impl Clock) -> Reservation {
     Reservation {
         reason: reason.to_owned(),
-        owner: arguments::operator(),
+        owner: operator::name(),
         created: humantime::format_rfc3339_seconds(clock.wall()).to_string(),
         ..Reservation::default()
     }

@@ -21,6 +21,7 @@ use super::reading::refusal;
 use super::standing::{Left, amend, left_table, standing};
 use super::{Context, Verdict};
 use crate::arguments;
+use crate::operator;
 use crate::output::Output;
 use crate::text::stretches;
 
@@ -225,7 +226,7 @@ fn reservation(options: &Options, now: std::time::SystemTime) -> anyhow::Result<
     let expires = options.expires.map(|expiry| expiry.at(now)).transpose()?;
     Ok(Reservation {
         reason: options.reason.clone(),
-        owner: options.owner.clone().unwrap_or_else(arguments::operator),
+        owner: options.owner.clone().unwrap_or_else(operator::name),
         created: format(now),
         expires: expires.map(format),
         ..Reservation::default()
