@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{check, completions, explain, export, freeze, gc, import, init, ls, man, node, pod, ranges, release, repair, reserve, status, thaw, unreserve, watch, who};
+use crate::command::{
+    check, completions, explain, export, freeze, gc, import, init, ls, man, node, pod, ranges,
+    release, repair, reserve, status, thaw, unreserve, watch, who,
+};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///

@@ -262,19 +262,19 @@ impl Keyspace {
             return false;
         };
         let segments: Vec<_> = rest.split('/').collect();
-        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
-        match segments.as_slice() {
-            ["", "meta", "store" | "freeze"] => true,
+        let names: &[&str] = match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => &[],
             ["", "meta", "recover", cluster]
             | [
                 "",
                 "gc",
                 cluster,
                 "leader" | "request" | "history" | "identity" | "last",
-            ] => names(&[cluster]),
-            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
-            _ => false,
-        }
+            ] => &[cluster],
+            ["", "node", cluster, node, "report"] => &[cluster, node],
+            _ => return false,
+        };
+        names.iter().all(|name| decode(name).is_some())
     }
 
     /// Reads an address key back. `None`: not a key that this module spells.

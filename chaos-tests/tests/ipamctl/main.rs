@@ -2,13 +2,16 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod checking;
 mod documents;
 mod explain;
 mod explain_pods;
-mod freezing;
-mod listing;
-mod status;
 mod exporting;
+mod freezing;
 mod importing;
 mod listing;
 mod migrating;
+mod releasing;
+mod repairing;
+mod reserving;
+mod status;

@@ -230,7 +230,9 @@ async fn life<E: Etcd, C: Clock>(
         ..
     } = &owner.attachment;
     let store = &context.store;
-    let (group, _) = store.owners_on_node(cluster, node, network, context.deadline()).await?;
+    let (group, _) = store
+        .owners_on_node(cluster, node, network, context.deadline())
+        .await?;
     Ok(lives.of(owner, &group).await)
 }
 

@@ -51,6 +51,7 @@ Examples:
 
 /// What can be chosen.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// A report; to be given twice
     #[arg(long, value_name = "FILE", required = true)]
@@ -126,7 +127,7 @@ pub async fn run<E: Etcd, C: Clock>(
     };
     let (one, other) = (Report::read(one)?, Report::read(other)?);
     ensure_of_this_store(context, &one).await?;
-    let agreement = Agreement::of(one, other)?;
+    let agreement = Agreement::of(&one, &other)?;
     let lives = match options.pods.source(context, output).await? {
         Some(source) => Some(Lives::read(source, &context.cluster).await?),
         None => None,
@@ -144,12 +145,18 @@ pub async fn run<E: Etcd, C: Clock>(
         }
     }
     let repaired = if options.dry_run || todo.is_empty() {
-        todo.iter().map(|(finding, _)| Step::new(finding, None)).collect()
+        todo.iter()
+            .map(|(finding, _)| Step::new(finding, None))
+            .collect()
     } else {
         confirm(output, options, &mut todo, &mut left)?;
         repair(context, todo, &mut left).await?
     };
-    let verdict = if left.is_empty() { Verdict::Done } else { Verdict::Negative };
+    let verdict = if left.is_empty() {
+        Verdict::Done
+    } else {
+        Verdict::Negative
+    };
     let outcome = Outcome {
         dry_run: options.dry_run,
         repaired,
@@ -191,8 +198,9 @@ fn confirm(
     for (finding, _) in &*todo {
         output.note(&format!("{}: {}", say(finding), finding.detail));
     }
-    let (unreadable, sure): (Vec<_>, Vec<_>) =
-        todo.drain(..).partition(|(finding, _)| finding.kind == Kind::Unreadable);
+    let (unreadable, sure): (Vec<_>, Vec<_>) = todo
+        .drain(..)
+        .partition(|(finding, _)| finding.kind == Kind::Unreadable);
     *todo = sure;
     if !todo.is_empty() {
         let count = todo.len();
@@ -260,40 +268,47 @@ fn text(outcome: &Outcome) -> String {
         left,
         disputed,
     } = outcome;
-    let mut text = match (repaired.len(), left.len()) {
+    let headline = match (repaired.len(), left.len()) {
         (0, 0) => "The reports agree on nothing that needs a repair.\n".to_owned(),
         (count, _) if *dry_run => format!("A dry run: {count} would be repaired.\n"),
         (count, _) => format!("{count} repaired.\n"),
     };
+    let mut parts = vec![headline];
     if !repaired.is_empty() {
         let columns = ["REPAIR", "ADDRESS", "SPACE", "KEY"];
         let mut table = Table::new(columns.map(|name| (name, Align::Left)));
         for step in repaired {
             table.row([
                 step.repair.map_or("", Repair::meaning).to_owned(),
-                step.address.map(|address| address.to_string()).unwrap_or_default(),
+                step.address
+                    .map(|address| address.to_string())
+                    .unwrap_or_default(),
                 step.space.clone().unwrap_or_default(),
                 step.key.clone(),
             ]);
         }
-        text.push_str(&table.render());
+        parts.push(table.render());
     }
     if !left.is_empty() {
-        text.push_str(&format!("{} left:\n", left.len()));
+        parts.push(format!("{} left:\n", left.len()));
         let columns = ["FINDING", "ADDRESS", "KEY", "WHY"];
         let mut table = Table::new(columns.map(|name| (name, Align::Left)));
         for step in left {
             table.row([
                 step.kind.name().to_owned(),
-                step.address.map(|address| address.to_string()).unwrap_or_default(),
+                step.address
+                    .map(|address| address.to_string())
+                    .unwrap_or_default(),
                 step.key.clone(),
                 step.why.clone().unwrap_or_default(),
             ]);
         }
-        text.push_str(&table.render());
+        parts.push(table.render());
     }
     if *disputed > 0 {
-        text.push_str(&format!("{disputed} findings are in one report only, and were left.\n"));
+        parts.push(format!(
+            "{disputed} findings are in one report only, and were left.\n"
+        ));
     }
-    text
+    parts.concat()
 }

@@ -61,7 +61,10 @@ impl Lives {
         }
         let living = &self.reading.living;
         let findings = judge(group, living, &Witness::default());
-        let own = group.iter().zip(findings).find(|(one, _)| one.judged.key == owner.judged.key);
+        let own = group
+            .iter()
+            .zip(findings)
+            .find(|(one, _)| one.judged.key == owner.judged.key);
         let pod = &owner.record.pod;
         let life = match own.map(|(_, finding)| finding) {
             Some(Finding::Suspect(evidence)) => Life::Dead(evidence),

@@ -14,6 +14,9 @@ use crate::audit::{Finding, Kind, digest};
 use crate::command::Context;
 use crate::pods::{Life, Lives};
 
+/// Why what the reports say counts no longer.
+const CHANGED: &str = "it was changed since; check again";
+
 /// What is to be done about a finding.
 pub(super) enum Action {
     /// One key changes.
@@ -50,13 +53,16 @@ pub(super) async fn decide<E: Etcd, C: Clock>(
         Kind::OrphanedAddress | Kind::MissingAddress | Kind::Leaked | Kind::Unreadable => {}
         _ => return advice(),
     }
-    let entry = context.store.entry(&finding.key, context.deadline()).await?;
+    let entry = context
+        .store
+        .entry(&finding.key, context.deadline())
+        .await?;
     let Some(entry) = entry.filter(|entry| is_unchanged(entry, finding)) else {
-        return Ok(Err("it was changed since; check again".to_owned()));
+        return Ok(Err(CHANGED.to_owned()));
     };
     Ok(match finding.kind {
         Kind::OrphanedAddress => orphan(context, &entry, lives, allowed.force),
-        Kind::MissingAddress => missing(context, entry, finding),
+        Kind::MissingAddress => missing(context, entry, finding).await?,
         Kind::Unreadable => unreadable(context, &entry),
         _ => match agreement.stood_for(allowed.grace) {
             Ok(()) => leaked(context, entry, lives).await?,
@@ -81,7 +87,9 @@ fn orphan<E: Etcd, C: Clock>(
         return Err("it names no attachment".to_owned());
     };
     if let Some(user) = lives.and_then(|lives| lives.user_of(address)) {
-        return Err(format!("the pod {user} uses it; restart that pod, and it gets another"));
+        return Err(format!(
+            "the pod {user} uses it; restart that pod, and it gets another"
+        ));
     }
     if lives.is_none() && !force {
         return Err(
@@ -93,33 +101,45 @@ fn orphan<E: Etcd, C: Clock>(
     Ok(Action::Amend(store.drop_orphan(entry, &attachment)))
 }
 
-fn missing<E: Etcd, C: Clock>(
+async fn missing<E: Etcd, C: Clock>(
     context: &Context<E, C>,
     entry: Entry,
     finding: &Finding,
-) -> Result<Action, String> {
+) -> anyhow::Result<Result<Action, String>> {
     let store = &context.store;
-    let owner = store.parse_owner(entry).map_err(|damaged| damaged.reason)?;
+    let owner = match store.parse_owner(entry) {
+        Ok(owner) => owner,
+        Err(damaged) => return Ok(Err(damaged.reason)),
+    };
     let held = owner.record.addresses.iter().find(|held| {
-        Some(held.address) == finding.address
-            && Some(held.space.to_string()) == finding.space
+        Some(held.address) == finding.address && Some(held.space.to_string()) == finding.space
     });
-    let held = held.ok_or("its record does not claim it")?;
-    Ok(Action::Amend(store.put_back(&owner, &held.space, held.address)))
+    let Some(held) = held else {
+        return Ok(Err("its record does not claim it".to_owned()));
+    };
+    let key = store.keys().address(&held.space, held.address);
+    let standing = store.entry(&key, context.deadline()).await?;
+    Ok(match standing {
+        Some(_) => Err(CHANGED.to_owned()),
+        None => Ok(Action::Amend(store.put_back(
+            &owner,
+            &held.space,
+            held.address,
+        ))),
+    })
 }
 
 /// A key that still cannot be read. What a newer version wrote can be, by others.
-fn unreadable<E: Etcd, C: Clock>(
-    context: &Context<E, C>,
-    entry: &Entry,
-) -> Result<Action, String> {
+fn unreadable<E: Etcd, C: Clock>(context: &Context<E, C>, entry: &Entry) -> Result<Action, String> {
     let store = &context.store;
     let keys = store.keys();
-    let within = |stretch: store::key::KeyRange| {
-        stretch.start <= entry.key && entry.key < stretch.end
-    };
+    let within =
+        |stretch: store::key::KeyRange| stretch.start <= entry.key && entry.key < stretch.end;
     let is_readable = if within(keys.all_owners()) {
-        let newer = matches!(OwnerRecord::parse(&entry.value), Err(DamagedValue::Version(_)));
+        let newer = matches!(
+            OwnerRecord::parse(&entry.value),
+            Err(DamagedValue::Version(_))
+        );
         newer || store.parse_owner(entry.clone()).is_ok()
     } else if within(keys.all_addresses()) {
         matches!(store.parse_address(entry), Ok((_, _, Ok(_))))
@@ -154,7 +174,9 @@ async fn leaked<E: Etcd, C: Clock>(
         network,
         ..
     } = &owner.attachment;
-    let (group, _) = store.owners_on_node(cluster, node, network, context.deadline()).await?;
+    let (group, _) = store
+        .owners_on_node(cluster, node, network, context.deadline())
+        .await?;
     Ok(match lives.of(&owner, &group).await {
         Life::Dead(_) => Ok(Action::Release(Box::new(owner))),
         Life::Alive(why) => Err(why),
