@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{freeze, gc, init, ls, ranges, status, thaw};
+use crate::command::{doctor, freeze, gc, init, ls, ranges, status, thaw};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -74,6 +74,9 @@ pub enum Format {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
     /// Stop giving out addresses, on all nodes
     #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
     Freeze(freeze::Options),

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod doctor;
 pub mod freeze;
 pub mod gc;
 pub mod init;
@@ -12,6 +13,7 @@ pub mod thaw;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use ipam_plugin::config::NodeFile;
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -58,9 +60,18 @@ pub enum Verdict {
 /// # Errors
 /// Whatever kept the command from being carried out.
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
-    let context = connect(cli, output)?;
+    let (context, file) = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match &cli.command {
+        Command::Doctor(options) => {
+            let etcd = context.store.etcd();
+            let machine = doctor::Machine {
+                settings: etcd.settings(),
+                file: file.as_ref(),
+            };
+            let members = etcd.members().await?;
+            doctor::run(&context, output, options, &machine, members).await
+        }
         Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Init => {
@@ -78,8 +89,11 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
     }
 }
 
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+/// The store of the settings, of which nothing is asked yet, and the node's file.
+fn connect(
+    cli: &Cli,
+    output: &mut Output<'_>,
+) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
     let found = config::find(&cli.etcd, environment.as_deref())?;
     for warning in &found.warnings {
@@ -94,10 +108,11 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
         memory: None,
     };
     let keys = Keyspace::new(&prefix);
-    Ok(Context {
+    let context = Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
         cluster: given(cli.cluster.as_ref()).unwrap_or(found.cluster),
         timeout: cli.timeout,
-    })
+    };
+    Ok((context, found.file))
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod doctor;
 mod freezing;
 mod listing;
 mod status;
