@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, explain, export, freeze, gc, import, init, ls, man, node, pod, ranges,
-    release, repair, reserve, status, thaw, unreserve, watch, who,
+    check, completions, doctor, explain, export, freeze, gc, import, init, ls, man, node, pod,
+    ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -92,6 +92,9 @@ pub enum Command {
     /// Compare the store with itself and with the pods that live
     #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Options),
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
     /// Stop giving out addresses, on all nodes
     #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
     Freeze(freeze::Options),

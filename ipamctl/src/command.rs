@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod filters;
@@ -11,15 +12,15 @@ pub mod import;
 pub mod init;
 mod listing;
 pub mod ls;
-mod reading;
-mod standing;
 pub mod man;
 pub mod node;
 pub mod pod;
 pub mod ranges;
+mod reading;
 pub mod release;
 pub mod repair;
 pub mod reserve;
+mod standing;
 pub mod status;
 pub mod thaw;
 pub mod unreserve;
@@ -29,7 +30,7 @@ pub mod who;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use ipam_plugin::config::EtcdAccess;
+use ipam_plugin::config::{EtcdAccess, NodeFile};
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -81,10 +82,19 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         AnyCommand::WithStore(command) => command,
         AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
     };
-    let context = connect(cli, output)?;
+    let (context, file) = connect(cli, output)?;
     let done = |()| Verdict::Done;
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
+        Command::Doctor(options) => {
+            let etcd = context.store.etcd();
+            let machine = doctor::Machine {
+                settings: etcd.settings(),
+                file: file.as_ref(),
+            };
+            let members = etcd.members().await?;
+            doctor::run(&context, output, options, &machine, members).await
+        }
         Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
@@ -142,8 +152,11 @@ async fn standalone(
     Ok(Verdict::Done)
 }
 
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+/// The store of the settings, of which nothing is asked yet, and the node's file.
+fn connect(
+    cli: &Cli,
+    output: &mut Output<'_>,
+) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
     let found = config::find(&cli.etcd, environment.as_deref())?;
     for warning in &found.warnings {
@@ -154,7 +167,8 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
         memory: None,
     };
     let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
-    open(&found.access, gate, cluster, cli.timeout)
+    let context = open(&found.access, gate, cluster, cli.timeout)?;
+    Ok((context, found.file))
 }
 
 /// A store, of which such things are expected. Nothing is asked of it yet.

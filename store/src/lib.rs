@@ -26,6 +26,7 @@ pub mod record;
 pub mod release;
 pub mod request;
 pub mod retry;
+pub mod rights;
 pub mod scan;
 pub mod store;
 pub mod sweep;

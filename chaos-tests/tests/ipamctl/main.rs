@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
 mod checking;
+mod doctor;
 mod documents;
 mod explain;
 mod explain_pods;

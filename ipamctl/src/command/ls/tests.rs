@@ -108,7 +108,8 @@ const ODD: [(&str, &str); 14] = [
 async fn list_with(format: Format, line: &[&str], entries: &[(&str, &str)]) -> Ran {
     let context = context(FakeEtcd::of(entries));
     let line = ["ipamctl", "ls"].iter().chain(line);
-    let AnyCommand::WithStore(Command::Ls(options)) = Cli::try_parse_from(line).unwrap().command else {
+    let AnyCommand::WithStore(Command::Ls(options)) = Cli::try_parse_from(line).unwrap().command
+    else {
         panic!("not ls");
     };
     ran(format, async |output| run(&context, output, &options).await).await
