@@ -1,7 +1,7 @@
 //! The numbers of the README, measured on this machine, as Markdown tables.
 //!
 //! `make measure` builds and finds what it needs. Arguments choose topics: `round-trips`,
-//! `processes`, `footprint`, `parallel`, `collector`; none means all. Nothing here judges: times
+//! `processes`, `footprint`, `parallel`, `collector`, `import`; none means all. Nothing here judges: times
 //! depend on the machine, so those of the plugin stand beside host-local's, taken in turns with it.
 
 #![expect(
@@ -13,6 +13,8 @@ mod collector;
 #[path = "../../tests/counting/mod.rs"]
 mod counting;
 mod footprint;
+#[path = "operator/import.rs"]
+mod import;
 mod machine;
 mod parallel;
 mod processes;
@@ -26,12 +28,13 @@ use anyhow::{Result, ensure};
 
 type Topic = (&'static str, fn() -> Result<()>);
 
-const TOPICS: [Topic; 5] = [
+const TOPICS: [Topic; 6] = [
     ("round-trips", round_trips::measure),
     ("processes", processes::measure),
     ("footprint", footprint::measure),
     ("parallel", parallel::measure),
     ("collector", collector::measure),
+    ("import", import::measure),
 ];
 
 fn main() -> Result<()> {
