@@ -127,7 +127,7 @@ fn as_a_plugin_of_kubectl_it_says_so_and_completes() -> Result<()> {
     let help = run(&["ls", "--help"])?;
     assert!(help.stdout.contains("Usage: kubectl ipam ls"), "{help:?}");
     assert!(
-        help.stdout.contains("  kubectl ipam ls -o json"),
+        help.stdout.contains("\n  kubectl ipam ls"),
         "{help:?}"
     );
     let wrong = run(&["ls", "--nonsense"])?;
