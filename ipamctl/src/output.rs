@@ -1,6 +1,7 @@
 //! The one place that writes, results to standard output and everything else to standard error,
 //! and that asks.
 
+mod progress;
 mod table;
 
 use std::io::{self, BufRead, Write};
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 pub use lease_gc::report::Count;
 
+pub use self::progress::Progress;
 pub use self::table::{Align, Growing, Table};
 
 use crate::cli::Format;
@@ -90,6 +92,25 @@ impl<'a> Output<'a> {
         line.push('\n');
         self.out.write_all(line.as_bytes())?;
         self.out.flush()
+    }
+
+    /// Prints a result that has a form of its own, whatever the format.
+    pub fn document(&mut self, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)?;
+        self.out.flush()
+    }
+
+    /// Where results go that are not one document, such as an export.
+    pub fn stream(&mut self) -> &mut dyn Write {
+        &mut self.out
+    }
+
+    /// A bar for what takes a while, of so many `things` in all, where it is known how many.
+    pub fn progress(&self, things: &'static str, total: Option<u64>) -> Progress {
+        match self.format {
+            Format::Table => Progress::shown(things, total),
+            Format::Json => Progress::hidden(),
+        }
     }
 
     /// Says something that is no result.

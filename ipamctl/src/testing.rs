@@ -90,10 +90,7 @@ impl FakeEtcd {
     }
 
     fn get(&self, get: &Get) -> GetReply {
-        assert!(
-            matches!(get.view, View::Entries | View::Keys),
-            "only these are asked for"
-        );
+        assert_ne!(get.view, View::GreatestValues, "not asked for");
         let end = match &get.end {
             Some(end) => Bound::Excluded(end.clone()),
             None => Bound::Included(get.key.clone()),
@@ -103,16 +100,22 @@ impl FakeEtcd {
         let mut found: Vec<_> = found
             .map(|(key, value)| Entry {
                 key: key.clone(),
-                value: value.clone(),
+                value: match get.view {
+                    View::Entries => value.clone(),
+                    _ => Vec::new(),
+                },
                 mod_revision: 1,
             })
             .collect();
         let count = found.len();
+        if get.view == View::Count {
+            found.clear();
+        }
         if get.limit > 0 {
             found.truncate(get.limit.try_into().unwrap());
         }
         GetReply {
-            more: found.len() < count,
+            more: get.view != View::Count && found.len() < count,
             count: count.try_into().unwrap(),
             entries: found,
         }
@@ -123,7 +126,12 @@ impl Etcd for FakeEtcd {
     async fn txn(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
         let succeeded = txn.compares.iter().all(|compare| match compare {
             Compare::Absent(key) => !self.entries().contains_key(key),
-            other => panic!("not asked for: {other:?}"),
+            // Every key has the same.
+            Compare::ModRevision(key, revision) => {
+                *revision == 1 && self.entries().contains_key(key)
+            }
+            Compare::Value(key, value) => self.entries().get(key) == Some(value),
+            Compare::CreateRevision(..) => panic!("not asked for: {compare:?}"),
         });
         let branch = if succeeded { &txn.then } else { &txn.otherwise };
         let results = branch.iter().map(|op| match op {
@@ -132,12 +140,16 @@ impl Etcd for FakeEtcd {
                 self.entries().insert(key.clone(), value.clone());
                 OpReply::Put
             }
+            Op::Delete(key) => {
+                self.entries().remove(key);
+                OpReply::Delete
+            }
             Op::PutLeased(key, value, _) => {
                 self.entries().insert(key.clone(), value.clone());
                 *self.leased.lock().unwrap() = Some(key.clone());
                 OpReply::Put
             }
-            other => panic!("not asked for: {other:?}"),
+            Op::Txn(_) => panic!("not asked for: {op:?}"),
         });
         Ok(TxnReply {
             results: results.collect(),
@@ -230,8 +242,19 @@ pub(crate) async fn ran(
     format: Format,
     command: impl AsyncFnOnce(&mut Output<'_>) -> anyhow::Result<()>,
 ) -> Ran {
+    ran_asking(format, "", command).await
+}
+
+/// The same with somebody there who answers.
+pub(crate) async fn ran_asking(
+    format: Format,
+    answers: &str,
+    command: impl AsyncFnOnce(&mut Output<'_>) -> anyhow::Result<()>,
+) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let outcome = command(&mut Output::new(format, &mut out, &mut err)).await;
+    let mut answers = answers.as_bytes();
+    let output = Output::new(format, &mut out, &mut err);
+    let outcome = command(&mut output.asking(&mut answers)).await;
     Ran {
         outcome,
         out: String::from_utf8(out).unwrap(),

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod once;
 pub mod page;
 pub mod pods;
+mod publish;
 pub mod report;
 pub mod run;
 pub mod schedule;

@@ -6,7 +6,7 @@
 //! <prefix>/v1/addr/<space>/<address>
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
-//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
+//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -47,6 +47,21 @@ impl KeyRange {
         Self {
             start: key.to_owned(),
             end: format!("{key}\0"),
+        }
+    }
+
+    /// What is left of the stretch, which ends a directory's name, after all that lies in the same
+    /// directory of it as `key`.
+    pub(crate) fn after_segment(&self, key: &str) -> Self {
+        let name = key
+            .strip_prefix(&self.start)
+            .and_then(|rest| rest.split_once('/'));
+        match name {
+            Some((name, _)) => Self {
+                start: Self::under(format!("{}{name}/", self.start)).end,
+                end: self.end.clone(),
+            },
+            None => self.after(key),
         }
     }
 
@@ -190,6 +205,16 @@ impl Keyspace {
         self.collector(cluster, "identity")
     }
 
+    /// How the last sweep ended.
+    pub fn last_sweep(&self, cluster: &str) -> String {
+        self.collector(cluster, "last")
+    }
+
+    /// Everything of every cluster's collector.
+    pub fn all_collectors(&self) -> KeyRange {
+        KeyRange::under(format!("{}/gc/", self.root))
+    }
+
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
@@ -213,6 +238,45 @@ impl Keyspace {
         format!("{}/addr/{}/", self.root, space_segment(space))
     }
 
+    /// The stretches under the prefix where neither addresses nor owners nor ranges lie.
+    pub fn elsewhere(&self) -> Vec<KeyRange> {
+        let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
+        // Under no prefix lies all that others keep in this etcd.
+        let whole = if prefix.is_empty() {
+            &self.root
+        } else {
+            prefix
+        };
+        let whole = KeyRange::under(format!("{whole}/"));
+        let mut taken = [self.all_addresses(), self.all_owners(), self.all_ranges()];
+        taken.sort_by(|one, other| one.start.cmp(&other.start));
+        let starts = std::iter::once(whole.start).chain(taken.iter().map(|one| one.end.clone()));
+        let ends = taken.iter().map(|one| one.start.clone());
+        let gaps = starts.zip(ends.chain([whole.end]));
+        gaps.map(|(start, end)| KeyRange { start, end }).collect()
+    }
+
+    /// Whether a key that lies elsewhere is one of the store's.
+    pub fn is_elsewhere(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(&self.root) else {
+            return false;
+        };
+        let segments: Vec<_> = rest.split('/').collect();
+        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
+        match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => true,
+            ["", "meta", "recover", cluster]
+            | [
+                "",
+                "gc",
+                cluster,
+                "leader" | "request" | "history" | "identity" | "last",
+            ] => names(&[cluster]),
+            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
+            _ => false,
+        }
+    }
+
     /// Reads an address key back. `None`: not a key that this module spells.
     pub fn parse_address(&self, key: &str) -> Option<(Space, Address)> {
         let (space, address) = key
@@ -227,13 +291,39 @@ impl Keyspace {
         parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
     }
 
-    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    /// The cluster whose owner records, or whose collector's keys, a key is among. `None`: not a
+    /// key that this module spells.
+    pub(crate) fn parse_cluster(&self, key: &str) -> Option<String> {
+        let key = key.strip_prefix(&self.root)?;
+        let rest = key
+            .strip_prefix("/owner/")
+            .or_else(|| key.strip_prefix("/gc/"))?;
+        decode(rest.split_once('/')?.0)
+    }
+
+    /// Reads the cluster of an identity key back. `None`: not such a key.
+    pub fn parse_identity(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "identity")
+    }
+
+    /// Reads the cluster of an election key back. `None`: not such a key.
     pub fn parse_leader(&self, key: &str) -> Option<String> {
-        let (cluster, what) = key
+        self.parse_collector(key, "leader")
+    }
+
+    fn parse_collector(&self, key: &str, what: &str) -> Option<String> {
+        let (cluster, found) = key
             .strip_prefix(&self.root)?
             .strip_prefix("/gc/")?
             .split_once('/')?;
-        decode(cluster).filter(|_| what == "leader")
+        (found == what).then(|| decode(cluster))?
+    }
+
+    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
+    /// nothing in another.
+    pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        key.strip_prefix(&self.root)
+            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -274,8 +364,9 @@ pub fn parse_holder_name(name: &str) -> Option<Attachment> {
     segments.next().is_none().then_some(attachment)
 }
 
-/// `@` never stands in an encoded name, so a private space cannot be spelled by a shared one.
-pub(crate) fn space_segment(space: &Space) -> String {
+/// The name of a space as it stands in keys and records. `@` never stands in an encoded name, so a
+/// private space cannot be spelled by a shared one.
+pub fn space_segment(space: &Space) -> String {
     match space {
         Space::Shared(name) => encode(name),
         Space::Private(name, network) => {
@@ -284,7 +375,8 @@ pub(crate) fn space_segment(space: &Space) -> String {
     }
 }
 
-pub(crate) fn parse_space(segment: &str) -> Option<Space> {
+/// The inverse of [`space_segment`]. `None`: not a space's name.
+pub fn parse_space(segment: &str) -> Option<Space> {
     let Some((name, network)) = segment.split_once('@') else {
         return Some(Space::Shared(decode(segment)?));
     };
@@ -461,6 +553,36 @@ mod tests {
             let (found, stretch) = keys().space_of(foreign);
             assert_eq!(found, None);
             assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
+        }
+    }
+
+    #[test]
+    fn every_key_under_the_prefix_lies_in_one_stretch() {
+        let attachment = parse_holder_name("c/n/net/id/eth0").unwrap();
+        let space = Space::Shared("s".into());
+        for (prefix, other) in [
+            ("/etcd-ipam", "/etcd-ipam/v2/x"),
+            ("", "/v1/other"),
+            ("a", "a/b"),
+        ] {
+            let keys = Keyspace::new(prefix);
+            let mut stretches = keys.elsewhere();
+            stretches.extend([keys.all_addresses(), keys.all_owners(), keys.all_ranges()]);
+            for (key, spelled) in [
+                (keys.store(), true),
+                (keys.freeze(), true),
+                (keys.leader("c"), true),
+                (keys.request("c"), true),
+                (keys.history("c"), true),
+                (keys.identity("c/d"), true),
+                (keys.owner(&attachment), false),
+                (keys.address(&space, "10.0.0.1".parse().unwrap()), false),
+                (other.to_owned(), false),
+            ] {
+                let within = |range: &&KeyRange| range.start <= key && key < range.end;
+                assert_eq!(stretches.iter().filter(within).count(), 1, "{key}");
+                assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
+            }
         }
     }
 

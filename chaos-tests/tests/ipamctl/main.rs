@@ -2,4 +2,14 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod documents;
+mod explain;
+mod explain_pods;
+mod exporting;
+mod freezing;
+mod importing;
 mod listing;
+mod looking;
+mod migrating;
+mod status;
+mod watching;

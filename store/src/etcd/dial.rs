@@ -119,22 +119,9 @@ fn targets(settings: &Settings) -> Result<Vec<Target>, EtcdError> {
 
 fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, EtcdError> {
     let wrong = |why: &str| EtcdError::Settings(format!("endpoint {text:?} {why}"));
-    let scheme = if settings.wants_tls() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("{scheme}://{text}")
-    };
+    let url = url_of(text, settings);
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
-    let host = uri.host().ok_or_else(|| wrong("has no host"))?;
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
+    let host = host(&uri).ok_or_else(|| wrong("has no host"))?;
     let port = port(&uri).ok_or_else(|| wrong("has no such port"))?;
     let endpoint = Endpoint::from(uri.clone())
         .http2_keep_alive_interval(PING_INTERVAL)
@@ -156,6 +143,48 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
         port,
         endpoint,
     })
+}
+
+/// An endpoint as the URL that it stands for.
+pub(super) fn url_of(endpoint: &str, settings: &Settings) -> String {
+    if endpoint.contains("://") {
+        return endpoint.to_owned();
+    }
+    let scheme = if settings.wants_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{endpoint}")
+}
+
+/// Where a URL leads to.
+pub(super) struct Location {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) is_tls: bool,
+}
+
+impl Location {
+    /// Reads a URL; `None` for one that leads to no etcd.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        Some(Self {
+            host: host(&uri)?,
+            port: port(&uri)?,
+            is_tls: uri.scheme_str() == Some("https"),
+        })
+    }
+}
+
+/// The host that a URL names, an IPv6 address without its brackets.
+fn host(uri: &Uri) -> Option<String> {
+    let host = uri.host()?;
+    Some(
+        host.trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+    )
 }
 
 /// The port that a URL names, else etcd's; `None` for one that there cannot be, which the URL's own
@@ -293,7 +322,7 @@ async fn connect(target: Target) -> Result<(String, Channel), Failure> {
 }
 
 /// Connects to a host by the first of its addresses that answers.
-async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
+pub(super) async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) => vec![ip],
         Err(_) => resolve(host).await?,

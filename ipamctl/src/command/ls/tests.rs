@@ -1,7 +1,7 @@
 use clap::Parser as _;
 
 use super::*;
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{AnyCommand, Cli, Command, Format};
 use crate::testing::{FakeEtcd, Ran, STORE, context, json, ran};
 
 const WEB: (&str, &str) = (
@@ -108,7 +108,8 @@ const ODD: [(&str, &str); 14] = [
 async fn list_with(format: Format, line: &[&str], entries: &[(&str, &str)]) -> Ran {
     let context = context(FakeEtcd::of(entries));
     let line = ["ipamctl", "ls"].iter().chain(line);
-    let Command::Ls(options) = Cli::try_parse_from(line).unwrap().command else {
+    let AnyCommand::WithStore(Command::Ls(options)) = Cli::try_parse_from(line).unwrap().command
+    else {
         panic!("not ls");
     };
     ran(format, async |output| run(&context, output, &options).await).await

@@ -3,7 +3,7 @@ use store::coordination::Change;
 use store::txn::Header;
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::cli::{AnyCommand, Cli, Command};
 use crate::testing::{FakeEtcd, Ran, STORE, Told, context, ran};
 
 const WEB: &str = "/etcd-ipam/v1/owner/default/node-1/blue/0123456789abcdef/net1";
@@ -64,7 +64,7 @@ async fn watch(etcd: FakeEtcd, line: &[&str]) -> (Ran, Vec<i64>) {
     let context = context(etcd);
     let line = ["ipamctl", "watch"].iter().chain(line);
     let cli = Cli::try_parse_from(line).unwrap();
-    let Command::Watch(options) = cli.command else {
+    let AnyCommand::WithStore(Command::Watch(options)) = cli.command else {
         panic!("not watch");
     };
     let ran = ran(cli.output, async |output| {

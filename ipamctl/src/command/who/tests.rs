@@ -2,7 +2,7 @@ use clap::Parser as _;
 use serde_json::Value;
 
 use super::*;
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{AnyCommand, Cli, Command, Format};
 use crate::testing::{FakeEtcd, Ran, STORE, context, json, ran};
 
 const RANGES: [(&str, &str); 3] = [
@@ -56,7 +56,8 @@ async fn ask(format: Format, line: &[&str]) -> (Option<Verdict>, Ran) {
     let entries = [&[STORE][..], &RANGES, &WEB, &FOREIGN].concat();
     let context = context(FakeEtcd::of(&entries));
     let line = ["ipamctl", "who"].iter().chain(line);
-    let Command::Who(options) = Cli::try_parse_from(line).unwrap().command else {
+    let AnyCommand::WithStore(Command::Who(options)) = Cli::try_parse_from(line).unwrap().command
+    else {
         panic!("not who");
     };
     let mut verdict = None;
