@@ -100,9 +100,13 @@ fn an_etcd_that_is_away_is_reported_and_not_waited_for() -> Result<()> {
         &["freeze", "--reason", "drill"],
         &["gc"],
         &["ls"],
+        &["node", "n1"],
+        &["pod", "test/pod-c1"],
         &["ranges"],
         &["status"],
         &["thaw"],
+        &["watch"],
+        &["who", "10.90.0.1"],
     ] {
         let arguments = [arguments, &["--timeout", "1s"]].concat();
         let output = ctl::run(&[lab.etcd.endpoint()], &arguments)?;
