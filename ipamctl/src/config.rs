@@ -74,7 +74,10 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
 }
 
 /// The file that somebody asked for by name; no other will do.
-fn named(path: &str) -> anyhow::Result<NodeFile> {
+///
+/// # Errors
+/// Where there is none, or it cannot be read.
+pub fn named(path: &str) -> anyhow::Result<NodeFile> {
     let search = NodeFile::find(Some(path), None)?;
     match search.file {
         Some(file) if search.warnings.is_empty() => Ok(file),

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod allocate;
+pub mod amend;
 pub mod claim;
 pub mod clock;
 pub mod collect;
@@ -12,9 +13,12 @@ pub mod etcd;
 pub mod freeze;
 pub mod gate;
 pub mod history;
+pub mod holders;
+pub mod import;
 pub mod init;
 pub mod inspect;
 pub mod key;
+pub mod lookup;
 pub mod names;
 pub mod overview;
 pub mod range;

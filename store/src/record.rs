@@ -10,7 +10,7 @@ mod range;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::holder::{Cooldown, Holder, Reservation, cooldown_value};
+pub use self::holder::{Cooldown, Holder, Reservation};
 pub use self::meta::{FreezeRecord, StoreRecord};
 pub use self::owner::{Boot, HeldAddress, Kind, OwnerRecord, Pod};
 pub use self::range::RangeRecord;

@@ -2,7 +2,17 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod checking;
 mod doctor;
+mod documents;
+mod explain;
+mod explain_pods;
+mod exporting;
 mod freezing;
+mod importing;
 mod listing;
+mod migrating;
+mod releasing;
+mod repairing;
+mod reserving;
 mod status;
