@@ -14,4 +14,5 @@ mod migrating;
 mod releasing;
 mod repairing;
 mod reserving;
+mod rights;
 mod status;
