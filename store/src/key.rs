@@ -7,6 +7,7 @@
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
 //! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
+//! <prefix>/v1/node/<cluster>/<node>/report
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -144,6 +145,20 @@ impl Keyspace {
         KeyRange::under(format!("{}/addr/", self.root))
     }
 
+    /// The space that an address key lies in, and all keys of that space. `None`: not a space that
+    /// this module spells.
+    pub(crate) fn space_of(&self, key: &str) -> (Option<Space>, KeyRange) {
+        let addresses = self.all_addresses().start;
+        let segment = key.strip_prefix(&addresses).unwrap_or_default();
+        match segment.split_once('/') {
+            Some((segment, _)) => (
+                parse_space(segment),
+                KeyRange::under(format!("{addresses}{segment}/")),
+            ),
+            None => (None, KeyRange::of_key(key)),
+        }
+    }
+
     /// The owner record of an attachment.
     pub fn owner(&self, attachment: &Attachment) -> String {
         format!("{}/owner/{}", self.root, holder_name(attachment))
@@ -158,6 +173,12 @@ impl Keyspace {
     pub fn owners_of(&self, cluster: &str, node: &str, network: &str) -> KeyRange {
         let [cluster, node, network] = [cluster, node, network].map(encode);
         KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
+    }
+
+    /// The owner records of one node.
+    pub fn owners_of_node(&self, cluster: &str, node: &str) -> KeyRange {
+        let [cluster, node] = [cluster, node].map(encode);
+        KeyRange::under(format!("{}/owner/{cluster}/{node}/", self.root))
     }
 
     /// The owner records of one cluster.
@@ -197,6 +218,12 @@ impl Keyspace {
 
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
+    }
+
+    /// What a node says that it holds.
+    pub fn report(&self, cluster: &str, node: &str) -> String {
+        let [cluster, node] = [cluster, node].map(encode);
+        format!("{}/node/{cluster}/{node}/report", self.root)
     }
 
     /// What was configured for a range.
@@ -281,20 +308,30 @@ impl Keyspace {
         decode(rest.split_once('/')?.0)
     }
 
+    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    pub fn parse_leader(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "leader")
+    }
+
     /// Reads the cluster of an identity key back. `None`: not such a key.
     pub fn parse_identity(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "identity")
+    }
+
+    fn parse_collector(&self, key: &str, wanted: &str) -> Option<String> {
         let (cluster, what) = key
             .strip_prefix(&self.root)?
             .strip_prefix("/gc/")?
             .split_once('/')?;
-        (what == "identity").then(|| decode(cluster))?
+        decode(cluster).filter(|_| what == wanted)
     }
 
-    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
-    /// nothing in another.
+    /// Whether a key belongs to this one store, its collectors and its nodes' reports (`meta/`,
+    /// `gc/`, `node/`), and would mean nothing in another.
     pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        let own = ["/meta/", "/gc/", "/node/"];
         key.strip_prefix(&self.root)
-            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
+            .is_some_and(|rest| own.iter().any(|place| rest.starts_with(place)))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -494,6 +531,10 @@ mod tests {
             keys().owner(&attachment),
             "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
         );
+        assert_eq!(
+            keys().report("default", "node/a"),
+            "/etcd-ipam/v1/node/default/node%2Fa/report"
+        );
     }
 
     #[test]
@@ -531,6 +572,38 @@ mod tests {
                 assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
             }
         }
+    }
+
+    #[test]
+    fn the_space_of_a_key_ends_where_the_next_begins() {
+        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
+        for space in [
+            Space::Shared("a".into()),
+            Space::Shared(String::new()),
+            Space::Private("a".into(), network),
+        ] {
+            let key = keys().address(&space, network.first());
+            let (found, stretch) = keys().space_of(&key);
+            assert_eq!(found, Some(space));
+            assert!(stretch.start < key && key < stretch.end);
+            assert!(
+                !(stretch.start..stretch.end)
+                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
+            );
+        }
+        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
+            let (found, stretch) = keys().space_of(foreign);
+            assert_eq!(found, None);
+            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
+        }
+    }
+
+    #[test]
+    fn an_election_key_reads_back() {
+        let key = keys().leader("a/b");
+        assert_eq!(keys().parse_leader(&key).as_deref(), Some("a/b"));
+        assert_eq!(keys().parse_leader(&keys().request("a/b")), None);
+        assert_eq!(keys().parse_leader("/etcd-ipam/v1/gc/leader"), None);
     }
 
     #[test]
