@@ -18,6 +18,7 @@ mod releasing;
 mod repairing;
 mod report;
 mod reserving;
+mod rights;
 mod status;
 mod uninstall;
 mod watching;
