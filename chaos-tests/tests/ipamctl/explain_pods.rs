@@ -221,6 +221,19 @@ fn the_text_shows_one_network_after_the_other() -> Result<()> {
              the pod before an address is asked for.",
         ]
     );
+    let summary = output
+        .stdout
+        .split_once("\nINTERFACE")
+        .context("no summary")?
+        .1;
+    assert_eq!(
+        summary,
+        "   NETWORK   HOLDS              AN ADD WOULD
+net1        blue      192.168.20.10/24   get 192.168.20.11/24
+net2        other     -                  not ask etcd-ipam
+net3        missing   -                  not be called
+"
+    );
     Ok(())
 }
 

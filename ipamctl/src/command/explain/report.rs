@@ -233,8 +233,10 @@ impl Report {
             ))
         });
         let networks = self.networks.iter().map(Explained::text);
+        let summary = (self.networks.len() > 1).then(|| summary(&self.networks));
         pod.into_iter()
             .chain(networks)
+            .chain(summary)
             .collect::<Vec<_>>()
             .join("\n")
     }
@@ -278,6 +280,19 @@ impl Explained {
 }
 
 impl Outcome {
+    /// What an ADD would do, in a few words.
+    fn brief(&self) -> String {
+        match self.result {
+            Kind::Allocates if self.addresses.is_empty() => "get random addresses".to_owned(),
+            Kind::Allocates | Kind::Holds => format!("get {}", self.addresses.join(",")),
+            Kind::Fails => match self.code {
+                Some(code) => format!("fail with code {code}"),
+                None => "not be called".to_owned(),
+            },
+            Kind::Foreign => "not ask etcd-ipam".to_owned(),
+        }
+    }
+
     fn text(&self) -> String {
         let message = self.message.as_deref().unwrap_or_default();
         let addresses = self.addresses.join(" and ");
@@ -331,6 +346,22 @@ impl Holders {
         }
         parts
     }
+}
+
+/// All networks of a pod at a glance.
+fn summary(networks: &[Explained]) -> String {
+    let columns = ["INTERFACE", "NETWORK", "HOLDS", "AN ADD WOULD"];
+    let mut table = Table::new(columns.map(|name| (name, Align::Left)));
+    for one in networks {
+        let held = one.holds.iter().flat_map(|held| held.addresses.clone());
+        table.row([
+            one.interface.clone().unwrap_or_default(),
+            one.network.clone(),
+            held.collect::<Vec<_>>().join(","),
+            one.verdict.brief(),
+        ]);
+    }
+    table.render()
 }
 
 fn settings(settings: &[Setting]) -> String {
