@@ -285,6 +285,13 @@ fn what_kubernetes_does_not_say_is_no_verdict() -> Result<()> {
     let networks = on(Verb::Get, Resource::Networks);
     scene.kubernetes.fail(networks, Fault::Status(403));
     fails("shop/blue")?;
+    let directory = tempfile::tempdir()?;
+    let broken = directory.path().join("pods.json");
+    std::fs::write(&broken, "{")?;
+    let broken = broken.display().to_string();
+    let output = run_from(&scene, &["--pods-from", &broken], &[])?;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains(&broken), "{output:?}");
     scene
         .kubernetes
         .fail(on(Verb::Get, Resource::Pods), Fault::Status(500));
