@@ -95,7 +95,15 @@ fn ranges_counts_what_is_allocated_resting_reserved_and_free() -> Result<()> {
 fn an_etcd_that_is_away_is_reported_and_not_waited_for() -> Result<()> {
     let mut lab = Lab::new()?;
     lab.etcd.stop()?;
-    for arguments in [["init"].as_slice(), &["ls"], &["ranges"], &["gc"]] {
+    for arguments in [
+        ["init"].as_slice(),
+        &["freeze", "--reason", "drill"],
+        &["gc"],
+        &["ls"],
+        &["ranges"],
+        &["status"],
+        &["thaw"],
+    ] {
         let arguments = [arguments, &["--timeout", "1s"]].concat();
         let output = ctl::run(&[lab.etcd.endpoint()], &arguments)?;
         assert!(!output.status.success(), "{arguments:?}: {output:?}");

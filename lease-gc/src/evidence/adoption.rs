@@ -128,8 +128,8 @@ pub fn records<'a>(
 }
 
 /// The boot that a node runs in. Unknown unless it is Ready: it may have booted again and not said
-/// so, and then its next report would count as proof that the adopted record is dead.
-fn boot(living: &Living, node: &str) -> Boot {
+/// so, and then its next report would count as proof that the record is dead.
+pub fn boot(living: &Living, node: &str) -> Boot {
     let ready = living.node(node).filter(|node| node.readiness.ready);
     ready.map_or_else(Boot::default, |node| Boot {
         machine: node.machine_id.clone(),

@@ -47,8 +47,8 @@ pub(super) struct Candidate {
 pub(super) enum Expect {
     /// It does not exist.
     Absent,
-    /// It is this rest, which is long over.
-    Rested(Entry),
+    /// It is this rest or reservation, which is long over.
+    LongOver(Entry),
 }
 
 /// One candidate for every claim. No address stands in it twice, not even in two spaces: one
@@ -204,7 +204,7 @@ fn free(keys: &Keyspace, candidate: &Candidate) -> Vec<Compare> {
     let key = key(keys, candidate);
     match &candidate.expect {
         Expect::Absent => vec![Compare::Absent(key)],
-        Expect::Rested(entry) => vec![
+        Expect::LongOver(entry) => vec![
             Compare::ModRevision(key.clone(), entry.mod_revision),
             Compare::Value(key, entry.value.clone()),
         ],

@@ -135,7 +135,7 @@ impl<'a, E: Etcd, C: Clock> Plan<'a, E, C> {
         let rows = chain::rows(&self.exact, &self.pools, self.row_limit);
         match self.pools.last_mut() {
             Some(pool) if rows.is_empty() => {
-                search::end_rests(store, pool, deadline).await?;
+                search::find_long_over(store, pool, deadline).await?;
                 Err(AllocateError::Exhausted {
                     pool: pool.to_string(),
                     need,
@@ -195,16 +195,16 @@ impl Candidate {
         }
     }
 
-    /// Takes in who holds a claimed address: nobody any more, or a rest that is long over, or
-    /// somebody else for good.
+    /// Takes in who holds a claimed address: nobody any more, or a rest or reservation that is long
+    /// over, or somebody else for good.
     fn learn(&mut self, entry: Option<Entry>, now: SystemTime) -> Result<(), AllocateError> {
         let Some(entry) = entry else {
             self.expect = Expect::Absent;
             return Ok(());
         };
         let holder = match Holder::parse(&entry.value) {
-            Ok(Holder::Cooldown(cooldown)) if cooldown.is_long_over(now) => {
-                self.expect = Expect::Rested(entry);
+            Ok(holder) if holder.is_long_over(now) => {
+                self.expect = Expect::LongOver(entry);
                 return Ok(());
             }
             Ok(Holder::Attachment(attachment)) => attachment.to_string(),
