@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, explain, export, freeze, gc, import, init, ls, man, node, ranges, release,
-    repair, reserve, status, thaw, unreserve,
+    check, completions, doctor, explain, export, freeze, gc, import, init, ls, man, node, pod,
+    ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -92,6 +92,9 @@ pub enum Command {
     /// Compare the store with itself and with the pods that live
     #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Options),
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
     /// Stop giving out addresses, on all nodes
     #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
     Freeze(freeze::Options),
@@ -104,12 +107,21 @@ pub enum Command {
     /// Take over what another store, Whereabouts or host-local has given out
     #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
     Import(import::Options),
-    /// List every allocation
+    /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
-    Ls,
+    Ls(ls::Options),
+    /// Show what a pod holds
+    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
+    Pod(pod::Options),
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Show addresses being given out and released as it happens
+    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
+    Watch(watch::Options),
+    /// Say who has an address, or why nobody may
+    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
+    Who(who::Options),
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
@@ -148,9 +160,9 @@ pub enum Standalone {
     /// Print the manual page, or write one page a command
     #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
     Man(man::Options),
-    /// Install or uninstall the plugin on this node, or report what it holds
-    #[command(subcommand)]
-    Node(node::task::Task),
+    /// Show what a node holds, or install and uninstall the plugin on this one
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
 }
 
 /// The name of the binary as a plugin of kubectl, and what is typed then.

@@ -2,15 +2,19 @@
 
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod export;
+pub mod filters;
 pub mod freeze;
 pub mod gc;
 pub mod import;
 pub mod init;
+mod listing;
 pub mod ls;
 pub mod man;
 pub mod node;
+pub mod pod;
 pub mod ranges;
 mod reading;
 pub mod release;
@@ -20,11 +24,13 @@ mod standing;
 pub mod status;
 pub mod thaw;
 pub mod unreserve;
+pub mod watch;
+pub mod who;
 
 use std::time::Duration;
 
 use anyhow::anyhow;
-use ipam_plugin::config::EtcdAccess;
+use ipam_plugin::config::{EtcdAccess, NodeFile};
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -35,7 +41,7 @@ use store::txn::Etcd;
 
 use crate::access::{EtcdFlags, given};
 use crate::cli::{AnyCommand, Cli, Command, Standalone};
-use crate::config::{self, Found};
+use crate::config;
 use crate::network;
 use crate::output::Output;
 
@@ -76,10 +82,19 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         AnyCommand::WithStore(command) => command,
         AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
     };
-    let context = connect(cli, find(&cli.etcd, output)?)?;
+    let (context, file) = connect(cli, &cli.etcd, output)?;
     let done = |()| Verdict::Done;
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
+        Command::Doctor(options) => {
+            let etcd = context.store.etcd();
+            let machine = doctor::Machine {
+                settings: etcd.settings(),
+                file: file.as_ref(),
+            };
+            let members = etcd.members().await?;
+            doctor::run(&context, output, options, &machine, members).await
+        }
         Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
@@ -95,11 +110,9 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             let raise = async |term| etcd.raise_term(term).await;
             init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls => ls::run(&context, output).await.map(done),
         Command::Quarantine(options) => {
             reserve::run(&context, output, reserve::Kind::Quarantine, options).await
         }
-        Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Release(options) => release::run(&context, output, options).await,
         Command::Repair(options) => repair::run(&context, output, options).await,
         Command::Reserve(options) => {
@@ -111,6 +124,11 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             status::run(&context, output, members).await
         }
         Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
+        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
+        Command::Pod(options) => pod::run(&context, output, options).await,
+        Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Watch(options) => watch::run(&context, output, options).await.map(done),
+        Command::Who(options) => who::run(&context, output, options).await,
     }
 }
 
@@ -129,29 +147,35 @@ async fn standalone(
             return Box::pin(explain::run(&place, open, output, options)).await;
         }
         Standalone::Man(options) => man::run(output, options)?,
-        Standalone::Node(task) => return task.run(cli, output).await,
+        Standalone::Node(command) => {
+            if let Some(task) = &command.task {
+                return Box::pin(task.run(cli, output)).await;
+            }
+            let (context, _) = connect(cli, &cli.etcd, output)?;
+            return Box::pin(node::run(&context, output, command)).await;
+        }
     }
     Ok(Verdict::Done)
 }
 
-/// The settings, of which what is odd is said.
-fn find(etcd: &EtcdFlags, output: &mut Output<'_>) -> anyhow::Result<Found> {
+/// The store of the settings, of which nothing is asked yet, and the node's file.
+fn connect(
+    cli: &Cli,
+    etcd: &EtcdFlags,
+    output: &mut Output<'_>,
+) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
     let found = config::find(etcd, environment.as_deref())?;
     for warning in &found.warnings {
         output.warn(warning);
     }
-    Ok(found)
-}
-
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, found: Found) -> anyhow::Result<Context<Client, SystemClock>> {
     let gate = Gate {
         store_id: found.access.store_id().map(str::to_owned),
         memory: None,
     };
     let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
-    open(&found.access, gate, cluster, cli.timeout)
+    let context = open(&found.access, gate, cluster, cli.timeout)?;
+    Ok((context, found.file))
 }
 
 /// A store, of which such things are expected. Nothing is asked of it yet.

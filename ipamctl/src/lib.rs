@@ -10,6 +10,7 @@ pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod inventory;
 pub mod network;
 pub mod operator;
 pub mod output;

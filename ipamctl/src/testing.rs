@@ -1,8 +1,8 @@
 //! A store in memory, so that commands can be tried without an etcd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,14 @@ pub(crate) struct FakeEtcd {
     /// The one key that hangs on a lease.
     leased: Mutex<Option<String>>,
     term: AtomicU64,
+    revision: AtomicI64,
+    /// What the watches will tell, one after the other, and from where they were asked to.
+    watches: Mutex<VecDeque<Vec<Told>>>,
+    watched: Mutex<Vec<i64>>,
 }
+
+/// What a watch tells at once.
+pub(crate) type Told = Result<Changes, EtcdError>;
 
 impl FakeEtcd {
     pub(crate) fn of(entries: &[(&str, &str)]) -> Self {
@@ -39,7 +46,24 @@ impl FakeEtcd {
             entries: Mutex::new(entries.iter().map(owned).collect()),
             leased: Mutex::default(),
             term: AtomicU64::new(2),
+            revision: AtomicI64::new(1),
+            watches: Mutex::default(),
+            watched: Mutex::default(),
         }
+    }
+
+    pub(crate) fn set_revision(&self, revision: i64) {
+        self.revision.store(revision, Ordering::Relaxed);
+    }
+
+    /// The next watch will tell this.
+    pub(crate) fn tell(&self, told: impl Into<Vec<Told>>) {
+        self.watches.lock().unwrap().push_back(told.into());
+    }
+
+    /// From which revisions on it was watched.
+    pub(crate) fn watched(&self) -> Vec<i64> {
+        self.watched.lock().unwrap().clone()
     }
 
     pub(crate) fn set_term(&self, term: u64) {
@@ -131,7 +155,7 @@ impl Etcd for FakeEtcd {
             results: results.collect(),
             succeeded,
             header: Header {
-                revision: 1,
+                revision: self.revision.load(Ordering::Relaxed),
                 raft_term: self.term.load(Ordering::Relaxed),
             },
         })
@@ -139,7 +163,7 @@ impl Etcd for FakeEtcd {
 }
 
 impl Coordination for FakeEtcd {
-    type Watch = NoWatch;
+    type Watch = FakeWatch;
 
     async fn grant(&self, _: Duration) -> Result<LeaseId, EtcdError> {
         Ok(LeaseId(1))
@@ -157,17 +181,22 @@ impl Coordination for FakeEtcd {
         Ok(())
     }
 
-    async fn watch(&self, _: &KeyRange, _: i64) -> Result<NoWatch, EtcdError> {
-        panic!("not asked for")
+    async fn watch(&self, _: &KeyRange, from: i64) -> Result<FakeWatch, EtcdError> {
+        self.watched.lock().unwrap().push(from);
+        let told = self.watches.lock().unwrap().pop_front();
+        Ok(FakeWatch(told.expect("one more watch").into()))
     }
 }
 
-/// Commands watch nothing.
-pub(crate) struct NoWatch;
+/// Tells what it was given to tell, and then nothing any more.
+pub(crate) struct FakeWatch(VecDeque<Told>);
 
-impl Watch for NoWatch {
-    async fn next(&mut self) -> Result<Changes, EtcdError> {
-        panic!("not asked for")
+impl Watch for FakeWatch {
+    async fn next(&mut self) -> Told {
+        match self.0.pop_front() {
+            Some(told) => told,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -322,9 +322,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ) -> Result<RangeUsage, EtcdError> {
         let stretch = self.keys.addresses(&space, record.bounds);
         let mut usage = RangeUsage::new(space, record);
-        for entry in self.entries(stretch, deadline).await? {
-            if let Ok((_, address, holder)) = self.parse_address(&entry) {
-                usage.count(address, holder.ok().as_ref());
+        let mut scan = Scan::new(stretch);
+        while let Some(page) = self.next_page(&mut scan, deadline).await? {
+            for entry in page {
+                if let Ok((_, address, holder)) = self.parse_address(&entry) {
+                    usage.count(address, holder.ok().as_ref());
+                }
             }
         }
         Ok(usage)

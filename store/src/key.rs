@@ -145,6 +145,20 @@ impl Keyspace {
         KeyRange::under(format!("{}/addr/", self.root))
     }
 
+    /// The space that an address key lies in, and all keys of that space. `None`: not a space that
+    /// this module spells.
+    pub(crate) fn space_of(&self, key: &str) -> (Option<Space>, KeyRange) {
+        let addresses = self.all_addresses().start;
+        let segment = key.strip_prefix(&addresses).unwrap_or_default();
+        match segment.split_once('/') {
+            Some((segment, _)) => (
+                parse_space(segment),
+                KeyRange::under(format!("{addresses}{segment}/")),
+            ),
+            None => (None, KeyRange::of_key(key)),
+        }
+    }
+
     /// The owner record of an attachment.
     pub fn owner(&self, attachment: &Attachment) -> String {
         format!("{}/owner/{}", self.root, holder_name(attachment))
@@ -255,19 +269,19 @@ impl Keyspace {
             return false;
         };
         let segments: Vec<_> = rest.split('/').collect();
-        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
-        match segments.as_slice() {
-            ["", "meta", "store" | "freeze"] => true,
+        let names: &[&str] = match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => &[],
             ["", "meta", "recover", cluster]
             | [
                 "",
                 "gc",
                 cluster,
                 "leader" | "request" | "history" | "identity" | "last",
-            ] => names(&[cluster]),
-            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
-            _ => false,
-        }
+            ] => &[cluster],
+            ["", "node", cluster, node, "report"] => &[cluster, node],
+            _ => return false,
+        };
+        names.iter().all(|name| decode(name).is_some())
     }
 
     /// Reads an address key back. `None`: not a key that this module spells.
@@ -294,13 +308,22 @@ impl Keyspace {
         decode(rest.split_once('/')?.0)
     }
 
+    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    pub fn parse_leader(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "leader")
+    }
+
     /// Reads the cluster of an identity key back. `None`: not such a key.
     pub fn parse_identity(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "identity")
+    }
+
+    fn parse_collector(&self, key: &str, wanted: &str) -> Option<String> {
         let (cluster, what) = key
             .strip_prefix(&self.root)?
             .strip_prefix("/gc/")?
             .split_once('/')?;
-        (what == "identity").then(|| decode(cluster))?
+        decode(cluster).filter(|_| what == wanted)
     }
 
     /// Whether a key belongs to this one store, its collectors and its nodes' reports (`meta/`,
@@ -549,6 +572,38 @@ mod tests {
                 assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
             }
         }
+    }
+
+    #[test]
+    fn the_space_of_a_key_ends_where_the_next_begins() {
+        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
+        for space in [
+            Space::Shared("a".into()),
+            Space::Shared(String::new()),
+            Space::Private("a".into(), network),
+        ] {
+            let key = keys().address(&space, network.first());
+            let (found, stretch) = keys().space_of(&key);
+            assert_eq!(found, Some(space));
+            assert!(stretch.start < key && key < stretch.end);
+            assert!(
+                !(stretch.start..stretch.end)
+                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
+            );
+        }
+        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
+            let (found, stretch) = keys().space_of(foreign);
+            assert_eq!(found, None);
+            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
+        }
+    }
+
+    #[test]
+    fn an_election_key_reads_back() {
+        let key = keys().leader("a/b");
+        assert_eq!(keys().parse_leader(&key).as_deref(), Some("a/b"));
+        assert_eq!(keys().parse_leader(&keys().request("a/b")), None);
+        assert_eq!(keys().parse_leader("/etcd-ipam/v1/gc/leader"), None);
     }
 
     #[test]

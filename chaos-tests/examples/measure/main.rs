@@ -1,7 +1,7 @@
 //! The numbers of the README, measured on this machine, as Markdown tables.
 //!
 //! `make measure` builds and finds what it needs. Arguments choose topics: `round-trips`,
-//! `processes`, `footprint`, `parallel`, `collector`; none means all. Nothing here judges: times
+//! `processes`, `footprint`, `parallel`, `collector`, `operator`; none means all. Nothing here judges: times
 //! depend on the machine, so those of the plugin stand beside host-local's, taken in turns with it.
 
 #![expect(
@@ -14,6 +14,7 @@ mod collector;
 mod counting;
 mod footprint;
 mod machine;
+mod operator;
 mod parallel;
 mod processes;
 mod round_trips;
@@ -26,12 +27,13 @@ use anyhow::{Result, ensure};
 
 type Topic = (&'static str, fn() -> Result<()>);
 
-const TOPICS: [Topic; 5] = [
+const TOPICS: [Topic; 6] = [
     ("round-trips", round_trips::measure),
     ("processes", processes::measure),
     ("footprint", footprint::measure),
     ("parallel", parallel::measure),
     ("collector", collector::measure),
+    ("operator", operator::measure),
 ];
 
 fn main() -> Result<()> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod checking;
+mod doctor;
 mod documents;
 mod explain;
 mod explain_pods;
@@ -11,6 +13,9 @@ mod importing;
 mod install;
 mod listing;
 mod migrating;
+mod releasing;
+mod repairing;
 mod report;
+mod reserving;
 mod status;
 mod uninstall;

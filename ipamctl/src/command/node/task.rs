@@ -5,11 +5,11 @@ use clap::Subcommand;
 use super::here::Here;
 use super::{install, report, uninstall};
 use crate::cli::Cli;
-use crate::command::{Verdict, connect, find};
+use crate::command::{Verdict, connect};
 use crate::output::Output;
 
 /// What can be done on a node.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Task {
     /// Install the plugin on this node, and keep it up to date
     #[command(long_about = install::ABOUT, after_help = install::EXAMPLES)]
@@ -31,10 +31,9 @@ impl Task {
         match self {
             Self::Install(options) => install::run(cli, output, options).await,
             Self::Report(options) => {
-                let found = find(&cli.etcd, output)?;
+                let (context, file) = connect(cli, &cli.etcd, output)?;
                 let node = options.node_name.as_ref();
-                let here = Here::of(found.file.as_ref(), node, cli.cluster.as_ref())?;
-                let context = connect(cli, found)?;
+                let here = Here::of(file.as_ref(), node, cli.cluster.as_ref())?;
                 report::run(&context, &here, output, options).await
             }
             Self::Uninstall(options) => uninstall::run(cli, output, options).await,

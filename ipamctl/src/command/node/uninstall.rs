@@ -19,7 +19,7 @@ use self::remove::Removed;
 use super::here::Here;
 use super::install::{Directories, LOCK};
 use crate::cli::Cli;
-use crate::command::{Verdict, connect, find};
+use crate::command::{Verdict, connect};
 use crate::output::{Align, Output, Table};
 use crate::text::shortened;
 
@@ -191,7 +191,7 @@ async fn holdings(
     if let Some(file) = file.filter(|_| etcd.node_config().is_none()) {
         etcd.node_config = Some(file.path().display().to_string());
     }
-    let context = connect(cli, find(&etcd, output)?)?;
+    let (context, _) = connect(cli, &etcd, output)?;
     let clock = context.store.clock();
     let wait = match options.wait {
         None => Duration::ZERO,
