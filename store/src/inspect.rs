@@ -320,16 +320,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         record: RangeRecord,
         deadline: Deadline,
     ) -> Result<RangeUsage, EtcdError> {
-        let stretch = self.keys.addresses(&space, record.bounds);
-        let mut usage = RangeUsage::new(space, record);
-        let mut scan = Scan::new(stretch);
-        while let Some(page) = self.next_page(&mut scan, deadline).await? {
-            for entry in page {
-                if let Ok((_, address, holder)) = self.parse_address(&entry) {
-                    usage.count(address, holder.ok().as_ref());
-                }
-            }
-        }
+        let span = record.bounds;
+        let mut usage = RangeUsage::new(space.clone(), record);
+        self.each_holder(&space, span, deadline, |address, holder| {
+            usage.count(address, holder.ok().as_ref());
+        })
+        .await?;
         Ok(usage)
     }
 

@@ -65,6 +65,8 @@ fn a_store_that_is_well_has_no_finding_but_what_passed() -> Result<()> {
     let mut etcd = EtcdCluster::start()?;
     let endpoints = etcd.endpoints();
     ctl::init(&endpoints, &[])?;
+    // Its leader was moved just now, and not every member may know that yet.
+    etcd.leader_and_follower()?;
     let kubernetes = Cluster::new(&etcd.members()[0])?;
     let mut collector = kubernetes.collector("gc-1", &[])?;
     collector.wait_until("it has swept", |it| Ok(it.sweeps()? >= 1.0))?;

@@ -64,3 +64,36 @@ async fn a_store_that_is_not_to_be_trusted_stays_frozen() {
     let (ran, frozen) = thaw(FakeEtcd::of(&[BY_BOB]), "").await;
     assert!(ran.outcome.is_err() && frozen);
 }
+
+#[tokio::test]
+async fn only_the_freeze_that_was_read_is_ended_or_replaced() {
+    let context = context(FakeEtcd::of(&[STORE, BY_BOB]));
+    let store = &context.store;
+    let standing = store.standing(context.deadline()).await.unwrap();
+    let read = standing.freeze.unwrap();
+    let own = FreezeRecord {
+        reason: "mine".to_owned(),
+        ..FreezeRecord::default()
+    };
+    store.etcd().put(KEY, "another");
+    for read in [None, Some(&read)] {
+        let frozen = store.freeze(&own, read, context.deadline()).await;
+        assert_eq!(frozen.unwrap(), Change::Overtaken);
+    }
+    let thawed = store.thaw(&read, context.deadline()).await;
+    assert_eq!(thawed.unwrap(), Change::Overtaken);
+    assert_eq!(store.etcd().value(KEY).unwrap(), b"another");
+}
+
+#[tokio::test]
+async fn a_freeze_whose_answer_was_lost_is_known_again() {
+    let context = context(FakeEtcd::of(&[STORE]));
+    let own = FreezeRecord {
+        reason: "mine".to_owned(),
+        ..FreezeRecord::default()
+    };
+    for _ in 0..2 {
+        let frozen = context.store.freeze(&own, None, context.deadline()).await;
+        assert_eq!(frozen.unwrap(), Change::Made);
+    }
+}
