@@ -37,11 +37,7 @@ impl Host {
         }
         symlink("root", host.path("mounted"))?;
         let text = |dir: &str| host.path(dir).display().to_string();
-        let defaults = json!({
-            "timeout": "5s",
-            "state_dir": text("state"),
-            "spool_dir": text("spool"),
-        });
+        let defaults = json!({"state_dir": text("state"), "spool_dir": text("spool")});
         fs::write(host.path("defaults"), defaults.to_string())?;
         Ok(host)
     }
