@@ -69,8 +69,8 @@ async fn a_store_that_is_not_to_be_trusted_stays_frozen() {
 async fn only_the_freeze_that_was_read_is_ended_or_replaced() {
     let context = context(FakeEtcd::of(&[STORE, BY_BOB]));
     let store = &context.store;
-    let standing = store.standing(context.deadline()).await.unwrap();
-    let read = standing.freeze.unwrap();
+    let openness = store.openness(context.deadline()).await.unwrap();
+    let read = openness.freeze.unwrap();
     let own = FreezeRecord {
         reason: "mine".to_owned(),
         ..FreezeRecord::default()
