@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::address::Address;
 
-pub use self::read::{Archive, ArchiveError, read};
+pub use self::read::{ArchiveError, read};
 
 /// What a file of ours says that it is.
 pub const FORMAT: &str = "etcd-ipam-export";

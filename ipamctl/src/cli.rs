@@ -110,9 +110,6 @@ pub enum Command {
     /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
     Ls(ls::Options),
-    /// Show what a node holds
-    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
-    Node(node::NodeCommand),
     /// Show what a pod holds
     #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
     Pod(pod::Options),
@@ -163,6 +160,9 @@ pub enum Standalone {
     /// Print the manual page, or write one page a command
     #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
     Man(man::Options),
+    /// Show what a node holds, or install and uninstall the plugin on this one
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
 }
 
 /// The name of the binary as a plugin of kubectl, and what is typed then.

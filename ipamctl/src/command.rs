@@ -39,7 +39,7 @@ use store::retry::Deadline;
 use store::store::Store;
 use store::txn::Etcd;
 
-use crate::access::given;
+use crate::access::{EtcdFlags, given};
 use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
 use crate::network;
@@ -82,7 +82,7 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         AnyCommand::WithStore(command) => command,
         AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
     };
-    let (context, file) = connect(cli, output)?;
+    let (context, file) = connect(cli, &cli.etcd, output)?;
     let done = |()| Verdict::Done;
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
@@ -125,7 +125,6 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         }
         Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
         Command::Ls(options) => ls::run(&context, output, options).await.map(done),
-        Command::Node(command) => node::run(&context, output, command).await,
         Command::Pod(options) => pod::run(&context, output, options).await,
         Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Watch(options) => watch::run(&context, output, options).await.map(done),
@@ -148,6 +147,13 @@ async fn standalone(
             return Box::pin(explain::run(&place, open, output, options)).await;
         }
         Standalone::Man(options) => man::run(output, options)?,
+        Standalone::Node(command) => {
+            if let Some(task) = &command.task {
+                return Box::pin(task.run(cli, output)).await;
+            }
+            let (context, _) = connect(cli, &cli.etcd, output)?;
+            return Box::pin(node::run(&context, output, command)).await;
+        }
     }
     Ok(Verdict::Done)
 }
@@ -155,10 +161,11 @@ async fn standalone(
 /// The store of the settings, of which nothing is asked yet, and the node's file.
 fn connect(
     cli: &Cli,
+    etcd: &EtcdFlags,
     output: &mut Output<'_>,
 ) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
-    let found = config::find(&cli.etcd, environment.as_deref())?;
+    let found = config::find(etcd, environment.as_deref())?;
     for warning in &found.warnings {
         output.warn(warning);
     }

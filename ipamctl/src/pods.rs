@@ -11,7 +11,7 @@ use lease_gc::pods::{File, Kubernetes, Source};
 use store::clock::Clock;
 use store::txn::Etcd;
 
-pub use self::life::{Life, Lives};
+pub use self::life::{Life, Lives, is_younger};
 
 use crate::command::Context;
 use crate::output::Output;

@@ -7,6 +7,7 @@
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
 //! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
+//! <prefix>/v1/node/<cluster>/<node>/report
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -219,6 +220,12 @@ impl Keyspace {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
 
+    /// What a node says that it holds.
+    pub fn report(&self, cluster: &str, node: &str) -> String {
+        let [cluster, node] = [cluster, node].map(encode);
+        format!("{}/node/{cluster}/{node}/report", self.root)
+    }
+
     /// What was configured for a range.
     pub fn range(&self, space: &Space, range: &Range) -> String {
         format!(
@@ -319,11 +326,12 @@ impl Keyspace {
         decode(cluster).filter(|_| what == wanted)
     }
 
-    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
-    /// nothing in another.
+    /// Whether a key belongs to this one store, its collectors and its nodes' reports (`meta/`,
+    /// `gc/`, `node/`), and would mean nothing in another.
     pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        let own = ["/meta/", "/gc/", "/node/"];
         key.strip_prefix(&self.root)
-            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
+            .is_some_and(|rest| own.iter().any(|place| rest.starts_with(place)))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -522,6 +530,10 @@ mod tests {
         assert_eq!(
             keys().owner(&attachment),
             "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
+        );
+        assert_eq!(
+            keys().report("default", "node/a"),
+            "/etcd-ipam/v1/node/default/node%2Fa/report"
         );
     }
 

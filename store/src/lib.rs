@@ -24,6 +24,7 @@ pub mod overview;
 pub mod range;
 pub mod record;
 pub mod release;
+pub mod report;
 pub mod request;
 pub mod retry;
 pub mod rights;

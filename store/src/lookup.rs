@@ -19,7 +19,7 @@ const BATCH: usize = 100;
 
 /// A taken address.
 #[derive(Debug)]
-pub struct Standing {
+pub struct Found {
     /// Who holds it; [`Damaged`] where that cannot be read.
     pub holder: Result<Holder, Damaged>,
     /// The revision that wrote it.
@@ -59,12 +59,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ///
     /// # Errors
     /// As [`Store::spaces`].
-    pub async fn standing(
+    pub async fn look_up(
         &self,
         addresses: &[(&Space, Address)],
         revision: i64,
         deadline: Deadline,
-    ) -> Result<Vec<Option<Standing>>, EtcdError> {
+    ) -> Result<Vec<Option<Found>>, EtcdError> {
         let mut found = Vec::with_capacity(addresses.len());
         for batch in addresses.chunks(BATCH) {
             let gets = batch.iter().map(|(space, address)| {
@@ -73,14 +73,14 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             let (_, replies) = self.read(gets, deadline).await?;
             found.extend(replies.into_iter().map(|reply| {
                 let entry = reply.into_entry()?;
-                Some(self.standing_of(&entry))
+                Some(self.found_of(&entry))
             }));
         }
         Ok(found)
     }
 
-    fn standing_of(&self, entry: &Entry) -> Standing {
-        Standing {
+    fn found_of(&self, entry: &Entry) -> Found {
+        Found {
             holder: match self.parse_address(entry) {
                 Ok((_, _, holder)) => holder,
                 Err(damaged) => Err(damaged),

@@ -65,12 +65,12 @@ impl Spent {
             thread::sleep(LOOK_EVERY);
         }
         let time = start.elapsed();
-        let stat = read_to_string(process.join("stat"))?;
+        let cpu = cpu(&read_to_string(process.join("stat"))?);
         let status = child.wait()?;
         ensure!(status.success(), "{command:?}: {status}");
         Ok(Self {
             time,
-            cpu: cpu(&stat).context("no times in /proc/<pid>/stat")?,
+            cpu: cpu.context("no times in /proc/<pid>/stat")?,
             peak: peak.context("it was too fast to be looked at")?,
         })
     }

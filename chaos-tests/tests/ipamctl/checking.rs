@@ -3,31 +3,19 @@
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
-use anyhow::{Context as _, Result, ensure};
-use chaos_tests::ctl;
+use anyhow::{Context as _, Result};
 use chaos_tests::kubernetes::{network, pod};
 use chaos_tests::lab::Lab;
 use chaos_tests::layout::holder;
 use chaos_tests::plugin;
-use chaos_tests::process::Output;
 use chaos_tests::reconciling::Scene;
 use chaos_tests::record::record;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What the command printed, if it ended with this status.
-fn said(lab: &Lab, arguments: &[&str], status: i32) -> Result<Output> {
-    let output = ctl::run(&[lab.etcd.endpoint()], arguments)?;
-    ensure!(
-        output.status.code() == Some(status),
-        "{arguments:?}: {output:?}"
-    );
-    Ok(output)
-}
-
 /// A report as programs read it.
 fn report(lab: &Lab, more: &[&str], status: i32) -> Result<Value> {
-    let output = said(lab, &[&["check", "-o", "json"], more].concat(), status)?;
+    let output = lab.ctl(&[&["check", "-o", "json"], more].concat(), status)?;
     Ok(serde_json::from_str(&output.stdout)?)
 }
 
@@ -83,8 +71,8 @@ fn a_store_in_use_fits() -> Result<()> {
         lab.node.add(container, &net)?.success()?;
     }
     lab.node.del("b", &net)?.silence()?;
-    said(&lab, &["reserve", "10.94.0.77", "--reason", "x"], 0)?;
-    let output = said(&lab, &["check"], 0)?;
+    lab.ctl(&["reserve", "10.94.0.77", "--reason", "x"], 0)?;
+    let output = lab.ctl(&["check"], 0)?;
     assert_eq!(
         golden(&output.stdout),
         "\
@@ -105,7 +93,7 @@ Everything fits.
 fn each_damage_is_listed_with_what_to_do() -> Result<()> {
     let lab = Lab::new()?;
     damage(&lab)?;
-    let output = said(&lab, &["check"], 3)?;
+    let output = lab.ctl(&["check"], 3)?;
     assert_eq!(
         golden(&output.stdout),
         "\
@@ -171,7 +159,7 @@ fn a_report_is_written_whole_and_for_its_owner() -> Result<()> {
     assert_eq!(orphan["value_sha256"].as_str().map(str::len), Some(64));
 
     let nowhere = home.path().join("none/a.json").display().to_string();
-    let output = said(&lab, &["check", "--report", &nowhere], 1)?;
+    let output = lab.ctl(&["check", "--report", &nowhere], 1)?;
     assert!(output.stderr.contains("there is no folder"), "{output:?}");
     Ok(())
 }
@@ -265,12 +253,12 @@ fn an_orphan_that_a_pod_uses_is_not_to_be_deleted() -> Result<()> {
 #[test]
 fn where_nothing_can_be_compared_it_says_why() -> Result<()> {
     let lab = Lab::new()?;
-    let output = said(&lab, &["check", "--prefix", "/elsewhere"], 1)?;
+    let output = lab.ctl(&["check", "--prefix", "/elsewhere"], 1)?;
     assert!(output.stderr.contains("not initialised"), "{output:?}");
-    let output = said(&lab, &["check", "--pods-from", "/nowhere.json"], 1)?;
+    let output = lab.ctl(&["check", "--pods-from", "/nowhere.json"], 1)?;
     assert!(output.stderr.contains("/nowhere.json"), "{output:?}");
     lab.raw.put(lab.layout.freeze(), r#"{"reason":"drill"}"#)?;
-    let output = said(&lab, &["check"], 0)?;
+    let output = lab.ctl(&["check"], 0)?;
     assert!(output.stderr.contains("drill"), "{output:?}");
     Ok(())
 }

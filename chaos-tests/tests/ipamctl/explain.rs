@@ -172,6 +172,21 @@ fn a_requested_address_is_foretold_and_its_holder_named() -> Result<()> {
 }
 
 #[test]
+fn an_excluded_address_that_another_network_holds_does_not_count() -> Result<()> {
+    let desk = Desk::new()?;
+    let one = network("one", json!({"range": "192.168.20.11-192.168.20.11/24"}));
+    desk.lab.node.add("a", &one)?.success()?;
+    let mut around = small();
+    around["ipam"]["exclude"] = json!(["192.168.20.11/32"]);
+    let claim = &desk.foretells("b", &around)?["claims"][0];
+    assert_eq!(
+        (&claim["allocated"], &claim["free"]),
+        (&json!(0), &json!(4))
+    );
+    Ok(())
+}
+
+#[test]
 fn with_a_random_order_the_outcome_is_foretold_but_no_address() -> Result<()> {
     let desk = Desk::new()?;
     let spread = network("net", json!({"range": "10.74.0.0/30", "order": "spread"}));
@@ -203,6 +218,25 @@ fn a_container_that_holds_an_address_would_get_it_again() -> Result<()> {
             "allocates",
             "{other:?}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_record_that_cannot_be_believed_is_foretold() -> Result<()> {
+    let desk = Desk::new()?;
+    desk.lab.node.add("a", &small())?.success()?;
+    let owner = desk.lab.layout.owner(&holder("n1", "blue", "a"));
+    let address = desk.lab.layout.address("default", [192, 168, 20, 10]);
+    let contradicted = (address, holder("n1", "blue", "b"));
+    for (key, value) in [contradicted, (owner, "{".to_owned())] {
+        desk.lab.raw.put(key, value)?;
+        let explained = desk.explain(&small(), &["--container", "a"])?;
+        let error = desk.lab.node.add("a", &small())?.failure(5)?.json()?;
+        assert_eq!(explained["verdict"]["code"], 5);
+        let message = explained["verdict"]["message"].as_str();
+        let message = message.context("no message")?;
+        assert!(message.starts_with(error["msg"].as_str().context("no message")?));
     }
     Ok(())
 }

@@ -221,6 +221,19 @@ fn the_text_shows_one_network_after_the_other() -> Result<()> {
              the pod before an address is asked for.",
         ]
     );
+    let summary = output
+        .stdout
+        .split_once("\nINTERFACE")
+        .context("no summary")?
+        .1;
+    assert_eq!(
+        summary,
+        "   NETWORK   HOLDS              AN ADD WOULD
+net1        blue      192.168.20.10/24   get 192.168.20.11/24
+net2        other     -                  not ask etcd-ipam
+net3        missing   -                  not be called
+"
+    );
     Ok(())
 }
 
@@ -272,6 +285,13 @@ fn what_kubernetes_does_not_say_is_no_verdict() -> Result<()> {
     let networks = on(Verb::Get, Resource::Networks);
     scene.kubernetes.fail(networks, Fault::Status(403));
     fails("shop/blue")?;
+    let directory = tempfile::tempdir()?;
+    let broken = directory.path().join("pods.json");
+    std::fs::write(&broken, "{")?;
+    let broken = broken.display().to_string();
+    let output = run_from(&scene, &["--pods-from", &broken], &[])?;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains(&broken), "{output:?}");
     scene
         .kubernetes
         .fail(on(Verb::Get, Resource::Pods), Fault::Status(500));

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use chaos_tests::answer::Answer;
 use chaos_tests::binaries;
 use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
@@ -98,8 +99,10 @@ impl Bench {
         Ok(command.spawn()?)
     }
 
-    fn call(&self, verb: &str, container: &str, interface: &str, net: &Value) -> Call {
-        Call::attachment(verb, container, interface, net)
+    /// A call of the plugin on the node `n1`.
+    fn call(&self, verb: &str, container: &str, interface: &str, net: &Value) -> Result<Answer> {
+        let call = Call::attachment(verb, container, interface, net);
+        call.run(&self.scene.lab.node.config())
     }
 }
 
@@ -147,16 +150,10 @@ fd00:44::6 of default/pod-web-5   pool green-fd00-44---112, offset 6   no pod th
 
     // The next pod gets none of them, but the one that has leaked is free.
     let net = green();
-    let added = bench
-        .call("ADD", "new", "net1", &net)
-        .run(&lab.node.config())?
-        .success()?;
+    let added = bench.call("ADD", "new", "net1", &net)?.success()?;
     assert_eq!(added.addresses()?, ["10.44.0.6/24", "fd00:44::6/112"]);
     for container in ["web-0", "web-1", "web-2", "web-3", "web-4", "new"] {
-        bench
-            .call("DEL", container, "net1", &net)
-            .run(&lab.node.config())?
-            .silence()?;
+        bench.call("DEL", container, "net1", &net)?.silence()?;
     }
     lab.ensure_all_is_free()
 }
@@ -200,17 +197,11 @@ fn the_sample_of_the_old_etcd_backend_is_placed_by_what_pods_name() -> Result<()
     // Whereabouts knows nothing of it, and yet it is in use.
     assert_eq!(tally(&imported, "adopted")?, (1, 0));
     assert!(imported.stdout.contains("10.45.0.4"), "{imported:?}");
-    bench
-        .call("DEL", "web-0", "net3", &net)
-        .run(&lab.node.config())?
-        .silence()?;
+    bench.call("DEL", "web-0", "net3", &net)?.silence()?;
     let holdings = lab.holdings()?;
     assert_eq!(holdings.of("default/n1/ten/web-1/net3")?, ["10.45.0.2/24"]);
     assert_eq!(holdings.owners(), 2);
-    let added = bench
-        .call("ADD", "new", "net1", &net)
-        .run(&lab.node.config())?
-        .success()?;
+    let added = bench.call("ADD", "new", "net1", &net)?.success()?;
     assert_eq!(added.addresses()?, ["10.45.0.1/24"]);
     Ok(())
 }
@@ -337,10 +328,7 @@ fn imports_and_adds_at_once_give_no_address_twice() -> Result<()> {
         } else {
             for pod in 0..4 {
                 let container = format!("add-{number}-{pod}");
-                bench
-                    .call("ADD", &container, "net1", &net)
-                    .run(&lab.node.config())?
-                    .success()?;
+                bench.call("ADD", &container, "net1", &net)?.success()?;
             }
         }
         Ok(())

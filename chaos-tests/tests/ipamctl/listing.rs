@@ -97,12 +97,20 @@ fn an_etcd_that_is_away_is_reported_and_not_waited_for() -> Result<()> {
     lab.etcd.stop()?;
     for arguments in [
         ["init"].as_slice(),
+        &["check"],
         &["freeze", "--reason", "drill"],
         &["gc"],
         &["ls"],
+        &["node", "n1"],
+        &["pod", "test/pod-c1"],
         &["ranges"],
+        &["release", "10.0.0.1"],
+        &["reserve", "10.0.0.1", "--reason", "x"],
         &["status"],
         &["thaw"],
+        &["watch"],
+        &["who", "10.90.0.1"],
+        &["unreserve", "10.0.0.1"],
     ] {
         let arguments = [arguments, &["--timeout", "1s"]].concat();
         let output = ctl::run(&[lab.etcd.endpoint()], &arguments)?;

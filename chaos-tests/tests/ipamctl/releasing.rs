@@ -3,27 +3,15 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
-use chaos_tests::ctl;
+use anyhow::{Context as _, Result};
 use chaos_tests::kubernetes::{self, pod};
 use chaos_tests::lab::Lab;
 use chaos_tests::layout::holder;
 use chaos_tests::plugin::network;
-use chaos_tests::process::Output;
 use chaos_tests::reconciling::{Scene, machine};
 use chaos_tests::record;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// What the command printed, if it ended with this status.
-fn said(lab: &Lab, arguments: &[&str], status: i32) -> Result<Output> {
-    let output = ctl::run(&[lab.etcd.endpoint()], arguments)?;
-    ensure!(
-        output.status.code() == Some(status),
-        "{arguments:?}: {output:?}"
-    );
-    Ok(output)
-}
 
 /// A scene with a machine `w1`, the file of its kubeconfig, and a record `default/w1/net/a/eth0` of
 /// two addresses for pod `shop/a`.
@@ -41,11 +29,11 @@ fn scene() -> Result<(Scene, String)> {
 fn a_dead_attachment_gives_back_all_of_its_addresses() -> Result<()> {
     let (scene, kubeconfig) = scene()?;
     let release = ["release", "fd00::a", "--kubeconfig", &kubeconfig];
-    let output = said(&scene.lab, &release, 1)?;
+    let output = scene.lab.ctl(&release, 1)?;
     assert!(output.stderr.contains("--yes"), "{output:?}");
     assert_eq!(scene.lab.holdings()?.addresses(), 2);
 
-    let output = said(&scene.lab, &[&release[..], &["--yes"]].concat(), 0)?;
+    let output = scene.lab.ctl(&[&release[..], &["--yes"]].concat(), 0)?;
     assert_eq!(
         output.stdout,
         "Released: 10.50.0.1, fd00::a (can be given out again).\n"
@@ -64,13 +52,13 @@ fn a_dead_attachment_gives_back_all_of_its_addresses() -> Result<()> {
         );
     }
     scene.lab.ensure_all_is_free()?;
-    let output = said(&scene.lab, &release, 3)?;
+    let output = scene.lab.ctl(&release, 3)?;
     assert!(
         output.stderr.contains("is free in space default"),
         "{output:?}"
     );
     let gone = ["release", "--attachment", "default/w1/net/a/eth0"];
-    said(&scene.lab, &gone, 3)?;
+    scene.lab.ctl(&gone, 3)?;
     Ok(())
 }
 
@@ -97,10 +85,10 @@ fn who_lives_is_not_robbed_but_by_force() -> Result<()> {
         let (scene, kubeconfig) = scene()?;
         scene.kubernetes.put_pod(sign)?;
         let release = ["release", "10.50.0.1", "--kubeconfig", &kubeconfig, "--yes"];
-        let output = said(&scene.lab, &release, 1)?;
+        let output = scene.lab.ctl(&release, 1)?;
         assert!(output.stderr.contains(word), "{word}: {output:?}");
         assert_eq!(scene.lab.holdings()?.addresses(), 2);
-        let output = said(&scene.lab, &[&release[..], &["--force"]].concat(), 0)?;
+        let output = scene.lab.ctl(&[&release[..], &["--force"]].concat(), 0)?;
         assert!(output.stderr.contains("by force"), "{output:?}");
         scene.lab.ensure_all_is_free()?;
     }
@@ -112,22 +100,18 @@ fn where_nothing_is_known_of_the_pods_nothing_is_released() -> Result<()> {
     let (scene, kubeconfig) = scene()?;
     let lab = &scene.lab;
     let release = ["release", "--attachment", "default/w1/net/a/eth0", "--yes"];
-    let output = said(lab, &release, 1)?;
+    let output = lab.ctl(&release, 1)?;
     assert!(output.stderr.contains("--pods-from FILE"), "{output:?}");
 
     // Pods of another cluster say nothing.
     let of_another = ["--kubeconfig", &kubeconfig, "--cluster", "west"];
-    let output = said(lab, &[&release[..], &of_another].concat(), 1)?;
+    let output = lab.ctl(&[&release[..], &of_another].concat(), 1)?;
     assert!(
         output.stderr.contains("belongs to the cluster default"),
         "{output:?}"
     );
     lab.raw.put(lab.layout.identity("default"), "another-uid")?;
-    let output = said(
-        lab,
-        &[&release[..], &["--kubeconfig", &kubeconfig]].concat(),
-        1,
-    )?;
+    let output = lab.ctl(&[&release[..], &["--kubeconfig", &kubeconfig]].concat(), 1)?;
     assert!(
         output.stderr.contains("another Kubernetes cluster"),
         "{output:?}"
@@ -137,7 +121,7 @@ fn where_nothing_is_known_of_the_pods_nothing_is_released() -> Result<()> {
     // Forced, it works while the store is frozen.
     lab.raw.put(lab.layout.freeze(), r#"{"reason":"drill"}"#)?;
     let forced = [&release[..], &["--force", "-o", "json"]].concat();
-    let output = said(lab, &forced, 0)?;
+    let output = lab.ctl(&forced, 0)?;
     assert!(output.stderr.contains("drill"), "{output:?}");
     assert_eq!(
         serde_json::from_str::<Value>(&output.stdout)?,
@@ -162,16 +146,16 @@ fn a_file_of_pods_does_not_judge_what_is_younger() -> Result<()> {
     let address = young.addresses()[0].to_string();
     scene.write([young])?;
     let pods = ["--pods-from", &file.display().to_string(), "--yes"];
-    let output = said(&scene.lab, &[&["release", &address], &pods[..]].concat(), 1)?;
+    let output = scene
+        .lab
+        .ctl(&[&["release", &address], &pods[..]].concat(), 1)?;
     assert!(
         output.stderr.contains("not older than the file"),
         "{output:?}"
     );
-    said(
-        &scene.lab,
-        &[&["release", "10.50.0.1"], &pods[..]].concat(),
-        0,
-    )?;
+    scene
+        .lab
+        .ctl(&[&["release", "10.50.0.1"], &pods[..]].concat(), 0)?;
     Ok(())
 }
 
@@ -202,7 +186,7 @@ fn released_addresses_go_into_quarantine_at_once() -> Result<()> {
         "--quarantine",
         "ghost",
     ];
-    let output = said(&scene.lab, &release, 0)?;
+    let output = scene.lab.ctl(&release, 0)?;
     assert_eq!(
         output.stdout,
         "Released: 10.50.0.1, fd00::a (are quarantined).\n"
@@ -217,7 +201,7 @@ fn released_addresses_go_into_quarantine_at_once() -> Result<()> {
             (&json!("quarantine"), &json!("ghost"))
         );
     }
-    let output = said(&scene.lab, &release, 1)?;
+    let output = scene.lab.ctl(&release, 1)?;
     assert!(output.stderr.contains("ipamctl unreserve"), "{output:?}");
     Ok(())
 }
@@ -227,17 +211,17 @@ fn a_rest_ends_and_what_is_released_rests() -> Result<()> {
     let lab = Lab::new()?;
     let net = network("net", json!({"range": "10.98.0.0/24", "cooldown": "10m"}));
     let ip = lab.node.add("a", &net)?.success()?.ip()?.to_string();
-    let output = said(&lab, &["release", &ip, "--force", "--yes"], 0)?;
+    let output = lab.ctl(&["release", &ip, "--force", "--yes"], 0)?;
     assert_eq!(
         output.stdout,
         format!("Released: {ip} (rest for their cool-down first).\n")
     );
-    let output = said(&lab, &["release", &ip], 1)?;
+    let output = lab.ctl(&["release", &ip], 1)?;
     assert!(
         output.stderr.contains("rests for 600 s since"),
         "{output:?}"
     );
-    let output = said(&lab, &["release", &ip, "--yes", "-o", "json"], 0)?;
+    let output = lab.ctl(&["release", &ip, "--yes", "-o", "json"], 0)?;
     assert_eq!(
         serde_json::from_str::<Value>(&output.stdout)?,
         json!({
@@ -273,7 +257,7 @@ fn what_contradicts_itself_or_cannot_be_read_is_left_alone() -> Result<()> {
             "--yes",
             "--force",
         ];
-        let output = said(&scene.lab, &release, 1)?;
+        let output = scene.lab.ctl(&release, 1)?;
         assert!(output.stderr.contains(word), "{ip}: {output:?}");
         assert!(output.stderr.contains("ipamctl check"), "{ip}: {output:?}");
     }
@@ -284,7 +268,7 @@ fn what_contradicts_itself_or_cannot_be_read_is_left_alone() -> Result<()> {
         &["release", "--attachment", "a/b"],
         &["release", "10.0.0.0/24"],
     ] {
-        said(&scene.lab, arguments, 2)?;
+        scene.lab.ctl(arguments, 2)?;
     }
     Ok(())
 }
@@ -297,9 +281,9 @@ fn a_superseded_record_of_a_living_pod_is_dead() -> Result<()> {
     record::write(&scene.lab.raw, &scene.lab.layout, [newer])?;
     scene.kubernetes.put_pod(pod("shop", "a", "uid-a", "w1"))?;
     let newer = ["release", "10.50.0.2", "--kubeconfig", &kubeconfig, "--yes"];
-    said(&scene.lab, &newer, 1)?;
+    scene.lab.ctl(&newer, 1)?;
     let older = ["release", "10.50.0.1", "--kubeconfig", &kubeconfig, "--yes"];
-    let output = said(&scene.lab, &older, 0)?;
+    let output = scene.lab.ctl(&older, 0)?;
     assert!(output.stderr.contains("a newer attachment"), "{output:?}");
     Ok(())
 }

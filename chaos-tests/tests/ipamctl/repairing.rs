@@ -16,16 +16,6 @@ use chaos_tests::record::record;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What the command printed, if it ended with this status.
-fn said(lab: &Lab, arguments: &[&str], status: i32) -> Result<Output> {
-    let output = ctl::run(&[lab.etcd.endpoint()], arguments)?;
-    ensure!(
-        output.status.code() == Some(status),
-        "{arguments:?}: {output:?}"
-    );
-    Ok(output)
-}
-
 /// Reports, and how they are repaired from.
 struct Reports {
     home: TempDir,
@@ -56,7 +46,7 @@ impl Reports {
     fn repair(&self, lab: &Lab, more: &[&str], status: i32) -> Result<Output> {
         let [a, b] = ["a", "b"].map(|name| self.file(name).display().to_string());
         let repair = ["repair", "--from", &a, "--from", &b];
-        said(lab, &[&repair[..], more].concat(), status)
+        lab.ctl(&[&repair[..], more].concat(), status)
     }
 
     /// The outcome of a repair, as programs read it.
@@ -125,7 +115,7 @@ write the address key again   10.99.0.4   default   /etcd-ipam/v1/owner/default/
     let done = reports.repair(&lab, &["--force", "--yes"], 0)?;
     assert!(done.stdout.starts_with("2 repaired.\n"), "{done:?}");
     assert_eq!(lab.holdings()?.addresses(), 1);
-    said(&lab, &["check"], 0)?;
+    lab.ctl(&["check"], 0)?;
     let again = reports.outcome(&lab, &["--force"], 3)?;
     assert_eq!(again["repaired"], json!([]));
     assert_eq!(again["left"][0]["why"], "it was changed since; check again");
@@ -169,7 +159,7 @@ fn what_only_one_found_is_left() -> Result<()> {
     reports.check(&lab, &[])?;
     damage(&lab)?;
     let b = reports.file("b").display().to_string();
-    said(&lab, &["check", "--report", &b], 3)?;
+    lab.ctl(&["check", "--report", &b], 3)?;
     let outcome = reports.outcome(&lab, &["--force"], 0)?;
     assert_eq!(
         outcome,
@@ -300,12 +290,12 @@ fn reports_that_are_not_what_was_written_are_refused() -> Result<()> {
         reports.repair(&lab, &[&more[..], &["--yes"]].concat(), 1)?;
     }
     let alone = a.display().to_string();
-    let output = said(&lab, &["repair", "--from", &alone], 1)?;
+    let output = lab.ctl(&["repair", "--from", &alone], 1)?;
     assert!(
         output.stderr.contains("two reports are needed"),
         "{output:?}"
     );
-    said(&lab, &["repair"], 2)?;
+    lab.ctl(&["repair"], 2)?;
     assert_eq!(lab.raw.list(lab.layout.root())?, before);
 
     // Of another store, and while the store is frozen.

@@ -4,28 +4,13 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use chaos_tests::ctl;
 use chaos_tests::lab::Lab;
 use chaos_tests::plugin::network;
-use chaos_tests::process::{self, Finish, Output};
+use chaos_tests::process::{self, Finish};
 use chaos_tests::reconciling::{AT_ONCE, Scene, count};
 use serde_json::{Value, json};
 
 const REST: &str = r#"{"kind":"cooldown","released":"2026-01-05T08:00:00Z","cooldown_s":60,"was":"default/n1/net/old/eth0"}"#;
-
-fn run(lab: &Lab, arguments: &[&str]) -> Result<Output> {
-    ctl::run(&[lab.etcd.endpoint()], arguments)
-}
-
-/// What the command printed, if it ended with this status.
-fn said(lab: &Lab, arguments: &[&str], status: i32) -> Result<Output> {
-    let output = run(lab, arguments)?;
-    ensure!(
-        output.status.code() == Some(status),
-        "{arguments:?}: {output:?}"
-    );
-    Ok(output)
-}
 
 fn key(lab: &Lab, ip: &str) -> Result<String> {
     Ok(lab.layout.address("default", ip.parse::<IpAddr>()?))
@@ -78,7 +63,7 @@ fn what_is_reserved_is_not_given_out_until_it_is_not() -> Result<()> {
         "--owner",
         "ann",
     ];
-    let output = said(&lab, &reserve, 0)?;
+    let output = lab.ctl(&reserve, 0)?;
     assert_eq!(output.stderr, "");
     assert_eq!(
         output.stdout,
@@ -90,7 +75,7 @@ fn what_is_reserved_is_not_given_out_until_it_is_not() -> Result<()> {
   expires     never
 "
     );
-    let again = said(&lab, &reserve, 0)?;
+    let again = lab.ctl(&reserve, 0)?;
     assert_eq!(
         again.stdout,
         "Already reserved for this: 2 addresses (10.96.0.11-10.96.0.12).\n"
@@ -103,7 +88,7 @@ fn what_is_reserved_is_not_given_out_until_it_is_not() -> Result<()> {
     lab.node.add("c", &net)?.failure(100)?;
 
     let unreserve = ["unreserve", "10.96.0.0/24"];
-    let output = said(&lab, &unreserve, 1)?;
+    let output = lab.ctl(&unreserve, 1)?;
     assert!(
         output
             .stderr
@@ -112,7 +97,7 @@ fn what_is_reserved_is_not_given_out_until_it_is_not() -> Result<()> {
     );
     assert!(output.stderr.contains("--yes"), "{output:?}");
     assert!(stands(&lab, "10.96.0.11")?.is_some());
-    let output = said(&lab, &[&unreserve[..], &["--yes"]].concat(), 0)?;
+    let output = lab.ctl(&[&unreserve[..], &["--yes"]].concat(), 0)?;
     assert_eq!(
         output.stdout,
         "\
@@ -123,7 +108,7 @@ ADDRESS      STATE       HOLDER
 10.96.0.13   allocated   default/n1/net/b/eth0
 "
     );
-    said(&lab, &[&unreserve[..], &["--yes"]].concat(), 3)?;
+    lab.ctl(&[&unreserve[..], &["--yes"]].concat(), 3)?;
     assert_eq!(
         lab.node.add("c", &net)?.success()?.ip()?,
         "10.96.0.11".parse::<IpAddr>()?
@@ -151,7 +136,7 @@ fn with_a_conflict_nothing_is_written_unless_the_others_are_wanted() -> Result<(
         "--owner",
         "ann",
     ];
-    let output = said(&lab, &quarantine, 3)?;
+    let output = lab.ctl(&quarantine, 3)?;
     assert_eq!(
         output.stdout,
         "\
@@ -170,9 +155,9 @@ ADDRESS      STATE        HOLDER
     assert_eq!(lab.raw.list(lab.layout.root())?, before);
 
     let skip = [&quarantine[..], &["--skip-taken", "-o", "json"]].concat();
-    let dry = said(&lab, &[&skip[..], &["--dry-run"]].concat(), 0)?;
+    let dry = lab.ctl(&[&skip[..], &["--dry-run"]].concat(), 0)?;
     assert_eq!(lab.raw.list(lab.layout.root())?, before);
-    let wet = said(&lab, &skip, 0)?;
+    let wet = lab.ctl(&skip, 0)?;
     let (dry, wet): (Value, Value) = (
         serde_json::from_str(&dry.stdout)?,
         serde_json::from_str(&wet.stdout)?,
@@ -202,8 +187,7 @@ ADDRESS      STATE        HOLDER
 #[test]
 fn more_than_one_transaction_takes_is_written_and_freed_whole() -> Result<()> {
     let lab = Lab::new()?;
-    let outcome = said(
-        &lab,
+    let outcome = lab.ctl(
         &["reserve", "10.97.0.0/22", "--reason", "all", "-o", "json"],
         0,
     )?;
@@ -213,7 +197,7 @@ fn more_than_one_transaction_takes_is_written_and_freed_whole() -> Result<()> {
     );
     assert_eq!(lab.raw.count(&lab.layout.addresses())?, 1024);
     assert!(outcome.stderr.contains("no known range"), "{outcome:?}");
-    said(&lab, &["unreserve", "10.97.0.0/22", "--yes"], 0)?;
+    lab.ctl(&["unreserve", "10.97.0.0/22", "--yes"], 0)?;
     assert_eq!(lab.raw.count(&lab.layout.addresses())?, 0);
     Ok(())
 }
@@ -224,13 +208,12 @@ fn an_address_of_another_space_is_told() -> Result<()> {
     let mut net = net();
     net["ipam"]["network_name"] = "blue".into();
     lab.node.add("a", &net)?.success()?;
-    let output = said(&lab, &["reserve", "10.96.0.12", "--reason", "x"], 0)?;
+    let output = lab.ctl(&["reserve", "10.96.0.12", "--reason", "x"], 0)?;
     assert!(
         output.stderr.contains("it lies in one of blue (--space)"),
         "{output:?}"
     );
-    let output = said(
-        &lab,
+    let output = lab.ctl(
         &["reserve", "10.96.0.12", "--reason", "x", "--space", "blue"],
         0,
     )?;
@@ -243,7 +226,7 @@ fn what_cannot_be_reserved_is_refused_with_the_way_out() -> Result<()> {
     let lab = Lab::new()?;
     let reserve = |more: &[&str], status| {
         let reason = ["reserve", "--reason", "x"];
-        said(&lab, &[&reason[..], more].concat(), status)
+        lab.ctl(&[&reason[..], more].concat(), status)
     };
     for (arguments, status, word) in [
         (&["10.0.0.0/8"][..], 2, "exclude"),
@@ -264,7 +247,7 @@ fn what_cannot_be_reserved_is_refused_with_the_way_out() -> Result<()> {
         let output = reserve(arguments, status)?;
         assert!(output.stderr.contains(word), "{output:?}");
     }
-    let output = said(&lab, &["reserve", "10.0.0.1", "--reason", " "], 2)?;
+    let output = lab.ctl(&["reserve", "10.0.0.1", "--reason", " "], 2)?;
     assert!(output.stderr.contains("say why"), "{output:?}");
     assert_eq!(lab.raw.count(&lab.layout.addresses())?, 0);
 

@@ -4,15 +4,6 @@ use std::io::BufRead;
 
 use super::{Counts, FORMAT, Header, Line, VERSION};
 
-/// What an archive holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Archive {
-    /// Of which store it is.
-    pub header: Header,
-    /// What it holds, each with the number of its line; the end is not among them.
-    pub lines: Vec<(u64, Line)>,
-}
-
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -53,17 +44,18 @@ pub enum ArchiveError {
     },
 }
 
-/// Reads an archive to its end.
+/// Reads an archive to its end: `each` is given what it holds, with the numbers of the lines and
+/// without the end.
 ///
 /// # Errors
-/// [`ArchiveError`]; a broken archive is not read in part.
-pub fn read(from: impl BufRead) -> Result<Archive, ArchiveError> {
+/// [`ArchiveError`]; nothing that `each` was given counts then.
+pub fn read(from: impl BufRead, mut each: impl FnMut(u64, Line)) -> Result<Header, ArchiveError> {
     let mut texts = (1_u64..).zip(from.split(b'\n'));
     let header = match texts.next() {
         Some((_, text)) => header(&text?)?,
         None => return Err(ArchiveError::NotOurs),
     };
-    let (mut lines, mut counts, mut end) = (Vec::new(), Counts::default(), None);
+    let (mut counts, mut end) = (Counts::default(), None);
     let mut last = 1;
     for (number, text) in texts {
         let text = text?;
@@ -79,7 +71,7 @@ pub fn read(from: impl BufRead) -> Result<Archive, ArchiveError> {
         last = number;
         match line {
             Line::End(told) => end = Some(told),
-            line => lines.push((number, line)),
+            line => each(number, line),
         }
     }
     match end {
@@ -88,7 +80,7 @@ pub fn read(from: impl BufRead) -> Result<Archive, ArchiveError> {
             told,
             found: counts,
         }),
-        Some(_) => Ok(Archive { header, lines }),
+        Some(_) => Ok(header),
     }
 }
 
@@ -142,14 +134,14 @@ mod tests {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         change(&mut lines);
         let text = lines.join("\n");
-        read(text.as_bytes()).unwrap_err().to_string()
+        read(text.as_bytes(), |_, _| ()).unwrap_err().to_string()
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let archive = read(archive().as_slice()).unwrap();
-        assert_eq!(archive.header.revision, 7);
-        let numbers: Vec<_> = archive.lines.iter().map(|(number, _)| *number).collect();
+        let mut numbers = Vec::new();
+        let header = read(archive().as_slice(), |number, _| numbers.push(number)).unwrap();
+        assert_eq!(header.revision, 7);
         assert_eq!(numbers, [2, 3]);
     }
 
@@ -158,7 +150,7 @@ mod tests {
         let whole = archive();
         for length in 0..whole.len() - 1 {
             let part = whole.get(..length).unwrap();
-            assert!(read(part).is_err(), "{length}");
+            assert!(read(part, |_, _| ()).is_err(), "{length}");
         }
     }
 

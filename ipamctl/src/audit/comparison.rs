@@ -25,6 +25,7 @@ use self::claims::{Claims, Known};
 use self::overlaps::overlaps;
 use super::digest::digest;
 use super::finding::{Finding, Kind, Repair};
+use crate::pods::is_younger;
 use crate::text::{state, whose};
 
 /// The pods that live.
@@ -215,7 +216,7 @@ impl<'a> Comparison<'a> {
         let verdicts = evidence::judge(&group, pods.living, &Witness::default());
         for (owner, verdict) in group.iter().zip(verdicts) {
             match verdict {
-                evidence::Finding::Suspect(_) if is_young(owner, pods.as_of) => {}
+                evidence::Finding::Suspect(_) if is_younger(owner, pods.as_of) => {}
                 evidence::Finding::Suspect(evidence) => {
                     let detail = evidence.meaning();
                     self.push_record(owner, Kind::Leaked, None, detail, Some(Repair::Release));
@@ -291,7 +292,7 @@ impl<'a> Comparison<'a> {
             Some(others.iter().map(|other| (*first, *other)))
         });
         let found = twins.flatten().map(|(first, other)| {
-            let key = self.key_of(other);
+            let key = key_of(self.keys, other);
             Finding {
                 holder: Some(other.name.to_string()),
                 ..finding(
@@ -303,16 +304,6 @@ impl<'a> Comparison<'a> {
         });
         let found: Vec<_> = found.collect();
         self.findings.extend(found);
-    }
-
-    /// The owner key of a record that is remembered.
-    fn key_of(&self, known: &Known) -> Judged {
-        let owners = self.keys.all_owners().start;
-        Judged {
-            key: format!("{owners}{}", known.name),
-            mod_revision: known.mod_revision,
-            digest: known.digest.to_string(),
-        }
     }
 
     /// Takes the next address key.
@@ -354,27 +345,17 @@ impl<'a> Comparison<'a> {
             Holder::Attachment(attachment) => Some(holder_name(attachment)),
             _ => None,
         };
-        let claimed: Vec<_> = self.claims.meet(space, address);
-        let (own, others): (Vec<_>, Vec<_>) = claimed
-            .into_iter()
-            .partition(|known| name.as_deref() == Some(&*known.name));
-        let is_own = !own.is_empty();
-        let others: Vec<_> = others
-            .into_iter()
-            .map(|known| (known.name.clone(), known.mod_revision, known.digest.clone()))
-            .collect();
+        let keys = self.keys;
+        let claimed = self.claims.meet(space, address);
+        let is_holder = |known: &&Known| name.as_deref() == Some(&*known.name);
+        let is_own = claimed.iter().any(is_holder);
+        let others = claimed.into_iter().filter(|known| !is_holder(known));
         let mut found: Vec<_> = others
-            .into_iter()
-            .map(|(claimant, mod_revision, digest)| {
-                let key = Judged {
-                    key: format!("{}{claimant}", self.keys.all_owners().start),
-                    mod_revision,
-                    digest: digest.into(),
-                };
+            .map(|known| {
                 let detail = format!("is {}: {}", state(Some(holder)), whose(holder));
                 Finding {
-                    holder: Some(claimant.into()),
-                    ..finding(Kind::Duplicate, &key, detail)
+                    holder: Some(known.name.to_string()),
+                    ..finding(Kind::Duplicate, &key_of(keys, known), detail)
                 }
             })
             .collect();
@@ -479,7 +460,7 @@ impl<'a> Comparison<'a> {
                     space: Some(space.to_string()),
                     holder: Some(known.name.to_string()),
                     repair,
-                    ..finding(kind, &self.key_of(known), detail.to_owned())
+                    ..finding(kind, &key_of(self.keys, known), detail.to_owned())
                 }
             })
             .collect();
@@ -527,6 +508,15 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The owner key of a record that is remembered.
+fn key_of(keys: &Keyspace, known: &Known) -> Judged {
+    Judged {
+        key: format!("{}{}", keys.all_owners().start, known.name),
+        mod_revision: known.mod_revision,
+        digest: known.digest.to_string(),
+    }
+}
+
 fn finding(kind: Kind, key: &Judged, detail: String) -> Finding {
     Finding {
         kind,
@@ -557,11 +547,4 @@ fn say(range: &RangeRecord) -> String {
 fn without_node(name: &str) -> (&str, &str) {
     let (cluster, rest) = name.split_once('/').unwrap_or_default();
     (cluster, rest.split_once('/').unwrap_or_default().1)
-}
-
-fn is_young(owner: &Owner, as_of: Option<SystemTime>) -> bool {
-    as_of.is_some_and(|as_of| {
-        let created = owner.record.created_at();
-        created.is_none_or(|created| created >= as_of)
-    })
 }

@@ -32,7 +32,8 @@ Explain what an ADD would do, step by step, without doing it.
 With --config: for a network's configuration, as it comes to a node (a NetworkAttachmentDefinition in \
 JSON or a list of plugins will do too). With NS/POD: for every network that the pod asks for in its \
 annotation k8s.v1.cni.cncf.io/networks, and what it holds there now; the cluster's own network is not \
-known to Kubernetes, so explain it on a node, with --config.
+known to Kubernetes, so explain it on a node, with --config. Each \
+network is explained by itself, as if the others asked for nothing.
 
 Shown are the settings and where each comes from (the network, the node's file, the command line), \
 whether the store gives out addresses, for each address that is claimed how full its ranges are and \
@@ -154,7 +155,7 @@ pub async fn run<E: Etcd, C: Clock>(
     };
     for network in &report.networks {
         for warning in &network.warnings {
-            output.warn(warning);
+            output.warn(&format!("network {}: {warning}", network.network));
         }
     }
     output.result(&report, Report::text)?;

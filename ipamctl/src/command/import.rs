@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use ipam_plugin::config::NetworkConfig;
 use store::clock::Clock;
 use store::import::{ImportError, Terms};
+use store::key::DEFAULT_PREFIX;
 use store::txn::Etcd;
 
 use self::compare::compare;
@@ -33,9 +34,9 @@ pub const ABOUT: &str = "\
 Take over what another store, Whereabouts or host-local has given out, so that it is taken here, too.
 
 The whole input is read and checked first, then compared with the store. What is there already is left \
-as it is, so an import that was interrupted is resumed by running it again. If anything is in the way \
-of anything, nothing is written, unless --skip-conflicts leaves those out. An attachment is written \
-with all its addresses in one transaction, and only where all of them are free. A store that was \
+as it is, so an import that was interrupted is resumed by running it again. With a conflict nothing is \
+written, unless --skip-conflicts leaves the conflicts out. An attachment is written with all its \
+addresses in one transaction, and only where all of them are free. A store that was \
 restored or is not initialised takes no import; a frozen one only with --frozen.
 
 --from ipamctl: files that `ipamctl export` wrote. Records are written as they were.
@@ -68,6 +69,9 @@ Examples:
   ipamctl import --from whereabouts --config nad.json --kubeconfig ~/.kube/config --dry-run wb.json
   ipamctl import --from host-local --config lan.conf /var/lib/cni/networks/lan
   ipamctl import --from ipamctl --prefix /etcd-ipam-2 ipam-2026-11-21.jsonl";
+
+/// The plugin's file name, unless somebody gives it another.
+const PLUGIN: &str = "etcd-ipam";
 
 /// What can be chosen.
 #[derive(Clone, Debug, Args)]
@@ -103,13 +107,13 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
 
-    /// Which pods live.
-    #[command(flatten)]
-    pub pods: PodsFlags,
-
     /// What to import; `-` is standard input
     #[arg(value_name = "FILE-OR-DIR", required = true)]
     pub inputs: Vec<PathBuf>,
+
+    /// Which pods live.
+    #[command(flatten)]
+    pub pods: PodsFlags,
 }
 
 /// Who gave out what is imported.
@@ -155,6 +159,13 @@ pub async fn run<E: Etcd, C: Clock>(
         None => archived::read(context, output, options, &terms)?,
         Some(config) => {
             same_store(context, config, &terms)?;
+            let kind = config.section().r#type.as_deref();
+            if let Some(kind) = kind.filter(|kind| *kind != PLUGIN) {
+                output.warn(&format!(
+                    "the configuration's ipam.type is {kind}, not {PLUGIN}; is it the network's new \
+                     one?"
+                ));
+            }
             foreign(context, output, options, config).await?
         }
     };
@@ -233,7 +244,9 @@ fn same_store<E: Etcd, C: Clock>(
             terms.store_id
         );
     }
-    if config.network_etcd().has_endpoints() && etcd.prefix() != context.prefix {
+    let own = config.network_etcd();
+    let says_where = own.has_endpoints() || own.prefix() != DEFAULT_PREFIX;
+    if says_where && etcd.prefix() != context.prefix {
         bail!(
             "the network {} allocates below the prefix {}, and this is {}; see --prefix",
             config.name(),

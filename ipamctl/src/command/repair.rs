@@ -270,6 +270,7 @@ fn text(outcome: &Outcome) -> String {
     } = outcome;
     let headline = match (repaired.len(), left.len()) {
         (0, 0) => "The reports agree on nothing that needs a repair.\n".to_owned(),
+        (0, _) => "Nothing of it can be repaired.\n".to_owned(),
         (count, _) if *dry_run => format!("A dry run: {count} would be repaired.\n"),
         (count, _) => format!("{count} repaired.\n"),
     };

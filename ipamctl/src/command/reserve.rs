@@ -166,13 +166,13 @@ pub async fn run<E: Etcd, C: Clock>(
     warn_of_strange_place(context, output, space, span).await?;
     let wish = kind.holder(why.clone());
     let plan = plan(span, standing(context, space, span).await?, &wish, now);
-    if plan.resting > 0 {
+    let refused = !plan.taken.is_empty() && !options.skip_taken;
+    if plan.resting > 0 && !refused {
         output.note(&format!(
-            "{} of these addresses rest since their release; the rest of these ends",
+            "{} of these addresses rest after their release; for them that ends",
             plan.resting
         ));
     }
-    let refused = !plan.taken.is_empty() && !options.skip_taken;
     let Plan {
         write,
         unchanged,

@@ -64,6 +64,8 @@ pub async fn run<E: Coordination, C: Clock>(
     output: &mut Output<'_>,
     options: &Options,
 ) -> anyhow::Result<()> {
+    let mut viewer = Viewer::new(context, output, &options.filters);
+    let watch = viewer.begin().await?;
     let clock = context.store.clock();
     let time_is_up = async {
         match options.span {
@@ -71,10 +73,9 @@ pub async fn run<E: Coordination, C: Clock>(
             None => std::future::pending().await,
         }
     };
-    let mut viewer = Viewer::new(context, output, &options.filters);
     tokio::select! {
         biased;
-        failed = viewer.follow() => match failed? {},
+        failed = viewer.follow(watch) => match failed? {},
         () = time_is_up => Ok(()),
     }
 }
@@ -100,14 +101,15 @@ impl<'a, 'o, E: Coordination, C: Clock> Viewer<'a, 'o, E, C> {
         }
     }
 
-    async fn follow(&mut self) -> anyhow::Result<Infallible> {
+    /// A watch that begins now, and the head of the table.
+    async fn begin(&mut self) -> anyhow::Result<E::Watch> {
         let context = self.context;
         if let Some(refusal) = refusal(context).await? {
             let warning = format!("no address is given out now: {refusal}");
             self.output.warn(&warning);
         }
         self.shown = context.store.revision(context.deadline()).await?;
-        let mut watch = self.watch().await?;
+        let watch = self.watch().await?;
         if self.output.format() == Format::Table {
             let heads = self.table.row(event::HEADS.map(str::to_owned));
             self.output.line(&(), |()| heads)?;
@@ -117,6 +119,10 @@ impl<'a, 'o, E: Coordination, C: Clock> Viewer<'a, 'o, E, C> {
             context.prefix, self.shown
         );
         self.output.note(&note);
+        Ok(watch)
+    }
+
+    async fn follow(&mut self, mut watch: E::Watch) -> anyhow::Result<Infallible> {
         loop {
             match watch.next().await {
                 Ok(changes) => self.show(&changes)?,

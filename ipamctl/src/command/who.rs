@@ -14,6 +14,7 @@ use self::place::{Place, Record};
 use self::within::within;
 use super::reading::{Reading, refusal};
 use super::{Context, Verdict};
+use crate::arguments;
 use crate::inventory::Inventory;
 use crate::output::Output;
 
@@ -59,10 +60,11 @@ fn address(text: &str) -> Result<Address, String> {
         Some((address, length)) => (address, length.parse::<u8>().ok()),
         None => (text, Some(0)),
     };
-    let parsed = address.parse::<Address>().ok();
-    parsed
-        .filter(|address| length.is_some_and(|length| length <= address.family().bits()))
-        .ok_or_else(|| "give an address, such as 192.168.20.11 or 2001:db8::1".to_owned())
+    let address = arguments::address(address)?;
+    if length.is_none_or(|length| length > address.family().bits()) {
+        return Err(format!("write {address}, or its prefix length behind it"));
+    }
+    Ok(address)
 }
 
 /// Asks and tells.
@@ -136,7 +138,7 @@ async fn places<E: Etcd, C: Clock>(
 ) -> anyhow::Result<Vec<Place>> {
     let Context { store, .. } = context;
     let keys: Vec<_> = spaces.iter().map(|space| (space, address)).collect();
-    let standing = store.standing(&keys, revision, context.deadline()).await?;
+    let standing = store.look_up(&keys, revision, context.deadline()).await?;
     let mut places = Vec::new();
     for (space, standing) in spaces.iter().zip(standing) {
         let mut place = Place {

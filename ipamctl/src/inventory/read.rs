@@ -64,7 +64,7 @@ pub async fn of_records<E: Etcd, C: Clock>(
         .map(|(space, address)| (space, *address))
         .collect();
     let deadline = context.deadline();
-    let standing = store.standing(&keys, revision, deadline).await?;
+    let standing = store.look_up(&keys, revision, deadline).await?;
     for ((space, address), standing) in keys.into_iter().zip(standing) {
         if let Some(standing) = standing {
             inventory.confirm(space, address, standing.holder.as_ref().ok());

@@ -45,13 +45,14 @@ impl Table {
             columns: columns.iter().map(|(_, align)| column(*align)).collect(),
             lines: String::new(),
         };
-        table.row(columns.map(|(name, _)| name.to_owned()));
+        let names = columns.map(|(name, _)| name.to_owned());
+        add_row(&mut table.lines, &mut table.columns, names, "");
         table
     }
 
     /// Adds a row of as many cells as there are columns.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        add_row(&mut self.lines, &mut self.columns, cells);
+        add_row(&mut self.lines, &mut self.columns, cells, NOTHING_TO_SAY);
     }
 
     /// The whole table, each line without blanks at its end.
@@ -90,7 +91,7 @@ impl Growing {
     /// One more row, without a line break at its end.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) -> String {
         let mut line = String::new();
-        add_row(&mut line, &mut self.columns, cells);
+        add_row(&mut line, &mut self.columns, cells, NOTHING_TO_SAY);
         lay_out(line.trim_end_matches('\n'), &self.columns)
     }
 }
@@ -99,11 +100,17 @@ const fn column(align: Align) -> Column {
     Column { align, width: 0 }
 }
 
-/// Adds a line of cells to `lines`, and makes room for them in their columns.
-fn add_row(lines: &mut String, columns: &mut [Column], cells: impl IntoIterator<Item = String>) {
+/// Adds a line of cells to `lines`, and makes room for them in their columns. `nothing` stands in
+/// empty ones.
+fn add_row(
+    lines: &mut String,
+    columns: &mut [Column],
+    cells: impl IntoIterator<Item = String>,
+    nothing: &'static str,
+) {
     for (place, (cell, column)) in cells.into_iter().zip(columns).enumerate() {
         let cell = match cell.as_str() {
-            "" => NOTHING_TO_SAY.into(),
+            "" => nothing.into(),
             cell => printable(cell),
         };
         column.width = column.width.max(cell.width());

@@ -105,8 +105,9 @@ impl Lives {
     }
 }
 
-/// Whether the record may be younger than what is known of the pods.
-fn is_younger(owner: &Owner, as_of: Option<SystemTime>) -> bool {
+/// Whether a record may be younger than a file of pods, which says nothing of it then. What comes
+/// from the API (`None`) is read after the records.
+pub fn is_younger(owner: &Owner, as_of: Option<SystemTime>) -> bool {
     as_of.is_some_and(|as_of| {
         let created = owner.record.created_at();
         created.is_none_or(|created| created >= as_of)

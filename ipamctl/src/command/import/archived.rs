@@ -15,7 +15,7 @@ use store::txn::Etcd;
 
 use super::Options;
 use super::input::{Input, Thing, What};
-use crate::archive::{self, Archive, Line};
+use crate::archive::{self, ArchiveError, Header, Line};
 use crate::command::Context;
 use crate::output::Output;
 
@@ -29,16 +29,10 @@ pub(super) fn read<E: Etcd, C: Clock>(
     let mut input = Input::default();
     for path in &options.inputs {
         let file = path.display();
-        let archive = open(path).with_context(|| format!("the export {file}"))?;
-        if archive.header.store_id == terms.store_id {
-            output.warn(&format!(
-                "{file} is of this very store: what was released since it was exported becomes \
-                 taken again, until the collector finds it dead"
-            ));
-        }
-        for (number, line) in archive.lines {
+        let keys = context.store.keys();
+        let each = |number, line| {
             let origin = format!("{file}, line {number}");
-            match thing(context.store.keys(), line) {
+            match thing(keys, line) {
                 Ok((what, parcel)) => input.add(Thing {
                     what,
                     origin,
@@ -46,16 +40,23 @@ pub(super) fn read<E: Etcd, C: Clock>(
                 }),
                 Err(Unusable { what, because }) => input.leave_out(what, origin, because, true),
             }
+        };
+        let header = open(path, each).with_context(|| format!("the export {file}"))?;
+        if header.store_id == terms.store_id {
+            output.warn(&format!(
+                "{file} is of this very store: what was released since it was exported becomes \
+                 taken again, until the collector finds it dead"
+            ));
         }
     }
     Ok(input)
 }
 
-fn open(path: &Path) -> Result<Archive, archive::ArchiveError> {
+fn open(path: &Path, each: impl FnMut(u64, Line)) -> Result<Header, ArchiveError> {
     if path.as_os_str() == "-" {
-        return archive::read(std::io::stdin().lock());
+        return archive::read(std::io::stdin().lock(), each);
     }
-    archive::read(BufReader::new(std::fs::File::open(path)?))
+    archive::read(BufReader::new(std::fs::File::open(path)?), each)
 }
 
 /// A line that says nothing that could be written.

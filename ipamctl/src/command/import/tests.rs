@@ -173,6 +173,12 @@ fn reservation(name: &str, spec: impl Into<Value>) -> Value {
     })
 }
 
+/// The first line of an export of a store.
+fn header(store_id: &str) -> Value {
+    json!({"format": "etcd-ipam-export", "version": 1, "store_id": store_id, "prefix": "/p",
+        "revision": 9, "exported": "2026", "program": "0.1.0"})
+}
+
 fn allocation(id: &str, pod: &str) -> Value {
     json!({"id": id, "podref": format!("d/{pod}"), "ifname": "net1"})
 }
@@ -646,7 +652,10 @@ async fn host_local_is_read_on_its_own_node() {
     assert_eq!(two["addresses"].as_array().unwrap().len(), 2);
     assert_eq!(two["pod"], json!({}));
     let boot = ipam_plugin::local::identity::boot_id();
-    assert_eq!(two["boot_id"], boot);
+    assert_eq!(
+        (&two["boot_id"], &two["started_ms"]),
+        (&json!(boot), &json!(0))
+    );
     assert!(bench.owner("c3", "eth0").is_some());
     assert!(!imported.err.contains("is not called"), "{}", imported.err);
 }
@@ -659,8 +668,7 @@ async fn an_export_is_written_as_it_was() {
     let cooldown = json!({"kind": "cooldown", "released": "2026", "cooldown_s": 5, "was": "x"});
     let range = json!({"v": 1, "prefix": 24, "bounds": ["10.0.0.1", "10.0.0.9"], "seen": "2026"});
     let lines = [
-        json!({"format": "etcd-ipam-export", "version": 1, "store_id": "other", "prefix": "/p",
-            "revision": 9, "exported": "2026", "program": "0.1.0"}),
+        header("other"),
         json!({"kind": "owner", "cluster": "west", "node": "n/1", "network": "lan", "container": "c1",
             "interface": "net1", "record": record}),
         json!({"kind": "holder", "space": "default", "address": "10.0.0.6", "holder": cooldown}),
@@ -711,8 +719,7 @@ async fn what_an_input_has_twice_is_a_conflict() {
                 {"space": "default", "address": "10.0.0.5", "prefix": 24}]}})
     };
     let lines = [
-        json!({"format": "etcd-ipam-export", "version": 1, "store_id": "s1", "prefix": "/p",
-            "revision": 9, "exported": "2026", "program": "0.1.0"}),
+        header("s1"),
         owner("c1"),
         owner("c2"),
         json!({"kind": "end", "owners": 2, "holders": 0, "ranges": 0, "clusters": 0, "orphans": 0, "damaged": 0}),
@@ -766,4 +773,96 @@ async fn the_store_that_the_network_names_must_be_the_one() {
         let error = bench.whereabouts(&[v4(json!({}))], &[]).await.error();
         assert!(error.contains(part), "{error}");
     }
+}
+
+/// An import of one address that rests.
+fn one_rest(bench: &Bench) -> Input {
+    let keys = bench.context.store.keys();
+    let space = store::names::Space::Shared("default".into());
+    let address = "10.0.0.5".parse().unwrap();
+    let value = r#"{"kind":"quarantine"}"#.to_owned();
+    let mut input = Input::default();
+    input.add(input::Thing {
+        parcel: store::import::Parcel::kept(keys, &space, address, value),
+        what: input::What::Kept { space, address },
+        origin: "line 2".into(),
+    });
+    input
+}
+
+#[tokio::test]
+async fn what_is_taken_between_the_look_and_the_write_is_a_conflict() {
+    let bench = Bench::new(&[]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut output = Output::new(Format::Json, &mut out, &mut err);
+    let context = &bench.context;
+    let terms = context
+        .store
+        .import_terms(context.deadline())
+        .await
+        .unwrap();
+    let mut plan = compare(context, &output, one_rest(&bench)).await.unwrap();
+    let mut report = Report::of("ipamctl", "s1".into(), Outcome::Done, &mut plan);
+    assert!(report.is_clean());
+    bench.put("addr/default/010.000.000.005", "default/n1/lan/c9/net1");
+    let taken = write::write(context, &mut output, plan.new, &terms)
+        .await
+        .unwrap();
+    report.taken_meanwhile(taken);
+    assert!(!report.is_clean());
+    let report = serde_json::to_value(&report).unwrap();
+    assert_eq!(report["kept"], json!({"new": 0, "present": 0}));
+    let because = report["conflicts"][0]["because"].as_str().unwrap();
+    assert!(because.contains("container c9"), "{because}");
+    assert_eq!(bench.holder(5).unwrap(), "default/n1/lan/c9/net1");
+}
+
+#[tokio::test]
+async fn an_import_ends_when_a_freeze_comes_or_goes() {
+    for (before, part) in [(None, "frozen: b"), (Some(r#"{"reason":"a"}"#), "thawed")] {
+        let bench = Bench::new(&[]);
+        if let Some(before) = before {
+            bench.put("meta/freeze", before);
+        }
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output::new(Format::Json, &mut out, &mut err);
+        let context = &bench.context;
+        let terms = context
+            .store
+            .import_terms(context.deadline())
+            .await
+            .unwrap();
+        bench.put("meta/freeze", r#"{"reason":"b"}"#);
+        let things = one_rest(&bench).things;
+        let error = write::write(context, &mut output, things, &terms)
+            .await
+            .unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains(part) && error.contains("0 of 1"), "{error}");
+        assert_eq!(bench.holder(5), None);
+    }
+}
+
+#[tokio::test]
+async fn more_addresses_than_a_transaction_takes_are_left_out() {
+    let addresses: Vec<_> = (0..101)
+        .map(|last| json!({"space": "default", "address": format!("10.0.0.{last}"), "prefix": 24}))
+        .collect();
+    let lines = [
+        header("other"),
+        json!({"kind": "owner", "cluster": "w", "node": "n", "network": "l", "container": "c",
+            "interface": "i", "record": {"v": 1, "id": "a", "created": "", "plugin": "", "addresses": addresses}}),
+        json!({"kind": "end", "owners": 1, "holders": 0, "ranges": 0, "clusters": 0, "orphans": 0, "damaged": 0}),
+    ];
+    let text: Vec<_> = lines.iter().map(Value::to_string).collect();
+    let bench = Bench::new(&[]);
+    fs::write(bench.path("export"), text.join("\n")).unwrap();
+    let imported = bench
+        .run(Format::Json, "ipamctl", &[&bench.text("export")])
+        .await;
+    let left_out = left_out(&imported);
+    assert!(
+        left_out[0].0.contains("101 addresses") && left_out[0].1,
+        "{left_out:?}"
+    );
 }
