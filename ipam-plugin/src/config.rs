@@ -7,7 +7,7 @@ mod fixed;
 mod gc;
 mod json;
 mod layer;
-mod node_file;
+pub mod node_file;
 mod ranges;
 mod requested;
 pub mod section;

@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, explain, export, freeze, gc, import, init, ls, man, node, pod, ranges,
-    release, repair, reserve, status, thaw, unreserve, watch, who,
+    check, completions, doctor, explain, export, freeze, gc, import, init, ls, man, node, pod,
+    ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -92,6 +92,9 @@ pub enum Command {
     /// Compare the store with itself and with the pods that live
     #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
     Check(check::Options),
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
     /// Stop giving out addresses, on all nodes
     #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
     Freeze(freeze::Options),
@@ -107,9 +110,6 @@ pub enum Command {
     /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
     Ls(ls::Options),
-    /// Show what a node holds
-    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
-    Node(node::NodeCommand),
     /// Show what a pod holds
     #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
     Pod(pod::Options),
@@ -160,6 +160,9 @@ pub enum Standalone {
     /// Print the manual page, or write one page a command
     #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
     Man(man::Options),
+    /// Show what a node holds, or install and uninstall the plugin on this one
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
 }
 
 /// The name of the binary as a plugin of kubectl, and what is typed then.

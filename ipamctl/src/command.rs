@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 pub mod filters;
@@ -29,7 +30,7 @@ pub mod who;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use ipam_plugin::config::EtcdAccess;
+use ipam_plugin::config::{EtcdAccess, NodeFile};
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -38,7 +39,7 @@ use store::retry::Deadline;
 use store::store::Store;
 use store::txn::Etcd;
 
-use crate::access::given;
+use crate::access::{EtcdFlags, given};
 use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
 use crate::network;
@@ -81,10 +82,19 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
         AnyCommand::WithStore(command) => command,
         AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
     };
-    let context = connect(cli, output)?;
+    let (context, file) = connect(cli, &cli.etcd, output)?;
     let done = |()| Verdict::Done;
     match command {
         Command::Check(options) => check::run(&context, output, options).await,
+        Command::Doctor(options) => {
+            let etcd = context.store.etcd();
+            let machine = doctor::Machine {
+                settings: etcd.settings(),
+                file: file.as_ref(),
+            };
+            let members = etcd.members().await?;
+            doctor::run(&context, output, options, &machine, members).await
+        }
         Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
@@ -100,13 +110,9 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             let raise = async |term| etcd.raise_term(term).await;
             init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
-        Command::Node(command) => node::run(&context, output, command).await,
-        Command::Pod(options) => pod::run(&context, output, options).await,
         Command::Quarantine(options) => {
             reserve::run(&context, output, reserve::Kind::Quarantine, options).await
         }
-        Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Release(options) => release::run(&context, output, options).await,
         Command::Repair(options) => repair::run(&context, output, options).await,
         Command::Reserve(options) => {
@@ -118,6 +124,9 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             status::run(&context, output, members).await
         }
         Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
+        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
+        Command::Pod(options) => pod::run(&context, output, options).await,
+        Command::Ranges => ranges::run(&context, output).await.map(done),
         Command::Watch(options) => watch::run(&context, output, options).await.map(done),
         Command::Who(options) => who::run(&context, output, options).await,
     }
@@ -138,14 +147,25 @@ async fn standalone(
             return Box::pin(explain::run(&place, open, output, options)).await;
         }
         Standalone::Man(options) => man::run(output, options)?,
+        Standalone::Node(command) => {
+            if let Some(task) = &command.task {
+                return Box::pin(task.run(cli, output)).await;
+            }
+            let (context, _) = connect(cli, &cli.etcd, output)?;
+            return Box::pin(node::run(&context, output, command)).await;
+        }
     }
     Ok(Verdict::Done)
 }
 
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+/// The store of the settings, of which nothing is asked yet, and the node's file.
+fn connect(
+    cli: &Cli,
+    etcd: &EtcdFlags,
+    output: &mut Output<'_>,
+) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
-    let found = config::find(&cli.etcd, environment.as_deref())?;
+    let found = config::find(etcd, environment.as_deref())?;
     for warning in &found.warnings {
         output.warn(warning);
     }
@@ -154,7 +174,8 @@ fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client,
         memory: None,
     };
     let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
-    open(&found.access, gate, cluster, cli.timeout)
+    let context = open(&found.access, gate, cluster, cli.timeout)?;
+    Ok((context, found.file))
 }
 
 /// A store, of which such things are expected. Nothing is asked of it yet.

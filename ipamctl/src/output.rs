@@ -79,21 +79,6 @@ impl<'a> Output<'a> {
         out.flush()
     }
 
-    /// Prints one of many results as soon as it is known: on a line of its own.
-    pub fn line<T: Serialize>(
-        &mut self,
-        value: &T,
-        text: impl FnOnce(&T) -> String,
-    ) -> io::Result<()> {
-        let mut line = match self.format {
-            Format::Json => serde_json::to_string(value)?,
-            Format::Table => text(value),
-        };
-        line.push('\n');
-        self.out.write_all(line.as_bytes())?;
-        self.out.flush()
-    }
-
     /// Prints a result that has a form of its own, whatever the format.
     pub fn document(&mut self, text: &[u8]) -> io::Result<()> {
         self.out.write_all(text)?;
@@ -111,6 +96,21 @@ impl<'a> Output<'a> {
             Format::Table => Progress::shown(things, total),
             Format::Json => Progress::hidden(),
         }
+    }
+
+    /// Prints one of many results as soon as it is known: on a line of its own.
+    pub fn line<T: Serialize>(
+        &mut self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        let mut line = match self.format {
+            Format::Json => serde_json::to_string(value)?,
+            Format::Table => text(value),
+        };
+        line.push('\n');
+        self.out.write_all(line.as_bytes())?;
+        self.out.flush()
     }
 
     /// Says something that is no result.

@@ -10,10 +10,11 @@ use ::store::etcd::{EtcdError, Members};
 use ::store::txn::Etcd;
 use serde::Serialize;
 
-pub use self::cluster::ClusterState;
-pub use self::etcd::{EtcdState, HealthState, MemberState, Role};
+pub use self::cluster::{ClusterState, LeaderState};
+pub use self::etcd::{AlarmState, EtcdState, HealthState, MemberState, Role};
 pub use self::store::{FreezeState, StoreState};
 pub use self::version::Support;
+pub(crate) use self::version::parse as parse_version;
 
 use crate::command::Context;
 
@@ -26,6 +27,8 @@ pub struct State {
     pub store: Option<StoreState>,
     /// Why the store could not be read.
     pub error: Option<String>,
+    /// Why a part of this is missing: the user may not see it.
+    pub denied: Option<String>,
     /// The clusters that the store knows, and the one that is meant.
     pub clusters: Vec<ClusterState>,
     /// The etcd that the store lies in.
@@ -51,11 +54,36 @@ impl State {
 
     async fn read<E: Etcd, C: Clock>(&mut self, context: &Context<E, C>) -> Result<(), EtcdError> {
         let store = &context.store;
-        self.store = Some(store.overview(context.deadline()).await?.into());
-        let mut clusters = store.clusters(context.deadline()).await?;
-        clusters.entry(context.cluster.clone()).or_default();
-        self.clusters = clusters.into_iter().map(ClusterState::from).collect();
+        let overview = store.overview(context.deadline()).await?;
+        let mut found = StoreState::from(overview);
+        let keys = store.keys();
+        for (number, stretch) in [
+            (&mut found.addresses, keys.all_addresses()),
+            (&mut found.owners, keys.all_owners()),
+            (&mut found.ranges, keys.all_ranges()),
+        ] {
+            let count = store.count(stretch, context.deadline());
+            *number = self.allowed(count.await)?;
+        }
+        self.store = Some(found);
+        let clusters = store.clusters(context.deadline()).await;
+        if let Some(mut clusters) = self.allowed(clusters)? {
+            clusters.entry(context.cluster.clone()).or_default();
+            self.clusters = clusters.into_iter().map(ClusterState::from).collect();
+        }
         Ok(())
+    }
+
+    /// What the user may see; `None` for what it may not.
+    fn allowed<T>(&mut self, read: Result<T, EtcdError>) -> Result<Option<T>, EtcdError> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error @ EtcdError::Denied { .. }) => {
+                self.denied = Some(error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

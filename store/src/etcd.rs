@@ -1,5 +1,6 @@
 //! etcd itself: how it is reached and what is asked of it.
 
+mod certificate;
 mod client;
 mod coordinate;
 mod dial;
@@ -9,6 +10,7 @@ mod members;
 mod metrics;
 mod settings;
 mod term;
+mod tls;
 mod wire;
 
 pub use client::Client;

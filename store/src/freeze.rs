@@ -38,7 +38,7 @@ impl From<Entry> for Freeze {
 
 /// Whether a store is frozen, and what else keeps it from giving out addresses.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct Openness {
     /// The freeze, if there is one.
     pub freeze: Option<Freeze>,
     /// Why no address could be given out even without a freeze.
@@ -55,16 +55,16 @@ pub enum Change {
 }
 
 impl<E: Etcd, C: Clock> Store<E, C> {
-    /// Looks whether the store is frozen.
+    /// Looks whether the store gives out addresses, and why not.
     ///
     /// # Errors
     /// [`EtcdError`] if etcd could not be asked.
-    pub async fn standing(&self, deadline: Deadline) -> Result<Standing, EtcdError> {
+    pub async fn openness(&self, deadline: Deadline) -> Result<Openness, EtcdError> {
         let gets = [self.keys.store(), self.keys.freeze()].map(Get::key);
         let (header, replies) = self.read(gets, deadline).await?;
         let mut replies = replies.into_iter();
         let (store, freeze) = (replies.next(), replies.next());
-        Ok(Standing {
+        Ok(Openness {
             refusal: self.admit(header, store.as_ref(), None).err(),
             freeze: freeze.and_then(GetReply::into_entry).map(Freeze::from),
         })

@@ -7,6 +7,7 @@
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
 //! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
+//! <prefix>/v1/node/<cluster>/<node>/report
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -219,6 +220,12 @@ impl Keyspace {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
     }
 
+    /// What a node says that it holds.
+    pub fn report(&self, cluster: &str, node: &str) -> String {
+        let [cluster, node] = [cluster, node].map(encode);
+        format!("{}/node/{cluster}/{node}/report", self.root)
+    }
+
     /// What was configured for a range.
     pub fn range(&self, space: &Space, range: &Range) -> String {
         format!(
@@ -262,19 +269,19 @@ impl Keyspace {
             return false;
         };
         let segments: Vec<_> = rest.split('/').collect();
-        let names = |names: &[&str]| names.iter().all(|name| decode(name).is_some());
-        match segments.as_slice() {
-            ["", "meta", "store" | "freeze"] => true,
+        let names: &[&str] = match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => &[],
             ["", "meta", "recover", cluster]
             | [
                 "",
                 "gc",
                 cluster,
                 "leader" | "request" | "history" | "identity" | "last",
-            ] => names(&[cluster]),
-            ["", "node", cluster, node, "report"] => names(&[cluster, node]),
-            _ => false,
-        }
+            ] => &[cluster],
+            ["", "node", cluster, node, "report"] => &[cluster, node],
+            _ => return false,
+        };
+        names.iter().all(|name| decode(name).is_some())
     }
 
     /// Reads an address key back. `None`: not a key that this module spells.
@@ -301,29 +308,30 @@ impl Keyspace {
         decode(rest.split_once('/')?.0)
     }
 
+    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    pub fn parse_leader(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "leader")
+    }
+
     /// Reads the cluster of an identity key back. `None`: not such a key.
     pub fn parse_identity(&self, key: &str) -> Option<String> {
         self.parse_collector(key, "identity")
     }
 
-    /// Reads the cluster of an election key back. `None`: not such a key.
-    pub fn parse_leader(&self, key: &str) -> Option<String> {
-        self.parse_collector(key, "leader")
-    }
-
-    fn parse_collector(&self, key: &str, what: &str) -> Option<String> {
-        let (cluster, found) = key
+    fn parse_collector(&self, key: &str, wanted: &str) -> Option<String> {
+        let (cluster, what) = key
             .strip_prefix(&self.root)?
             .strip_prefix("/gc/")?
             .split_once('/')?;
-        (found == what).then(|| decode(cluster))?
+        decode(cluster).filter(|_| what == wanted)
     }
 
-    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
-    /// nothing in another.
+    /// Whether a key belongs to this one store, its collectors and its nodes' reports (`meta/`,
+    /// `gc/`, `node/`), and would mean nothing in another.
     pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        let own = ["/meta/", "/gc/", "/node/"];
         key.strip_prefix(&self.root)
-            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
+            .is_some_and(|rest| own.iter().any(|place| rest.starts_with(place)))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -523,6 +531,10 @@ mod tests {
             keys().owner(&attachment),
             "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
         );
+        assert_eq!(
+            keys().report("default", "node/a"),
+            "/etcd-ipam/v1/node/default/node%2Fa/report"
+        );
     }
 
     #[test]
@@ -530,30 +542,6 @@ mod tests {
         let short = keys().owners_of("c", "node", "net");
         let other = "/etcd-ipam/v1/owner/c/node/net2/x/eth0".to_owned();
         assert!(!(short.start <= other && other < short.end));
-    }
-
-    #[test]
-    fn the_space_of_a_key_ends_where_the_next_begins() {
-        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
-        for space in [
-            Space::Shared("a".into()),
-            Space::Shared(String::new()),
-            Space::Private("a".into(), network),
-        ] {
-            let key = keys().address(&space, network.first());
-            let (found, stretch) = keys().space_of(&key);
-            assert_eq!(found, Some(space));
-            assert!(stretch.start < key && key < stretch.end);
-            assert!(
-                !(stretch.start..stretch.end)
-                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
-            );
-        }
-        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
-            let (found, stretch) = keys().space_of(foreign);
-            assert_eq!(found, None);
-            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
-        }
     }
 
     #[test]
@@ -583,6 +571,30 @@ mod tests {
                 assert_eq!(stretches.iter().filter(within).count(), 1, "{key}");
                 assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn the_space_of_a_key_ends_where_the_next_begins() {
+        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
+        for space in [
+            Space::Shared("a".into()),
+            Space::Shared(String::new()),
+            Space::Private("a".into(), network),
+        ] {
+            let key = keys().address(&space, network.first());
+            let (found, stretch) = keys().space_of(&key);
+            assert_eq!(found, Some(space));
+            assert!(stretch.start < key && key < stretch.end);
+            assert!(
+                !(stretch.start..stretch.end)
+                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
+            );
+        }
+        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
+            let (found, stretch) = keys().space_of(foreign);
+            assert_eq!(found, None);
+            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
         }
     }
 

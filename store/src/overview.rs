@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::clock::Clock;
 use crate::election::{LeaderRecord, leader_record};
 use crate::etcd::EtcdError;
-use crate::freeze::Freeze;
 use crate::gate::Refusal;
 use crate::key::KeyRange;
 use crate::record::{DamagedValue, FreezeRecord, StoreRecord, parse};
@@ -28,12 +27,6 @@ pub struct Overview {
     pub freeze: Option<FreezeRecord>,
     /// Why no address could be given out even without a freeze.
     pub refusal: Option<Refusal>,
-    /// How many address keys there are.
-    pub addresses: u64,
-    /// How many owner records there are.
-    pub owners: u64,
-    /// How many configured ranges there are.
-    pub ranges: u64,
 }
 
 /// A cluster of the store, and its collector.
@@ -53,32 +46,29 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     /// # Errors
     /// [`EtcdError`] if etcd could not be asked.
     pub async fn overview(&self, deadline: Deadline) -> Result<Overview, EtcdError> {
-        let keys = [self.keys.store(), self.keys.freeze()].map(Get::key);
-        let stretches = [
-            self.keys.all_addresses(),
-            self.keys.all_owners(),
-            self.keys.all_ranges(),
-        ];
-        let counts = stretches.map(count);
-        let gets = keys.into_iter().chain(counts);
+        let gets = [self.keys.store(), self.keys.freeze()].map(Get::key);
         let (header, replies) = self.read(gets, deadline).await?;
         let mut replies = replies.into_iter();
         let (store, freeze) = (replies.next(), replies.next());
-        let refusal = self.admit(header, store.as_ref(), None).err();
-        let mut count = || replies.next().map_or(0, |reply| counted(&reply));
         Ok(Overview {
             header,
-            refusal,
+            refusal: self.admit(header, store.as_ref(), None).err(),
             store: store
                 .and_then(GetReply::into_entry)
                 .map(|entry| StoreRecord::parse(&entry.value)),
             freeze: freeze
                 .and_then(GetReply::into_entry)
-                .map(|entry| Freeze::from(entry).record),
-            addresses: count(),
-            owners: count(),
-            ranges: count(),
+                .map(|entry| FreezeRecord::parse(&entry.value)),
         })
+    }
+
+    /// How many keys a stretch has.
+    ///
+    /// # Errors
+    /// [`EtcdError`] if etcd could not be asked.
+    pub async fn count(&self, stretch: KeyRange, deadline: Deadline) -> Result<u64, EtcdError> {
+        let (_, replies) = self.read([count(stretch)], deadline).await?;
+        Ok(replies.first().map_or(0, counted))
     }
 
     /// Every cluster that has owner records or had a collector, by its name; at most some thousands.

@@ -1,5 +1,7 @@
 //! What an operator's commands cost where there is much.
 
+mod import;
+
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
@@ -19,7 +21,8 @@ const RUNS: usize = 5;
 
 /// Measures all of it.
 pub(crate) fn measure() -> Result<()> {
-    listings()
+    listings()?;
+    import::measure()
 }
 
 fn listings() -> Result<()> {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::ctl;
 use chaos_tests::lab::Lab;
-use chaos_tests::layout::holder;
+use chaos_tests::layout::{DEFAULT_PREFIX, holder};
 use chaos_tests::node::Node;
 use chaos_tests::plugin::network;
 use chaos_tests::process::Output;
 use chaos_tests::record::{self, record};
+use etcd_client::Permission;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -485,5 +486,34 @@ fn flags_say_where_etcd_is_and_files_what_is_expected_of_it() -> Result<()> {
         "{explained}"
     );
     assert_eq!(explained["verdict"]["code"], 104, "{explained}");
+    Ok(())
+}
+
+#[test]
+fn whoever_may_read_the_store_can_explain_and_no_password_is_shown() -> Result<()> {
+    const PASSWORD: &str = "correct-horse-battery-staple";
+    let desk = Desk::new()?;
+    desk.lab.node.add("a", &small())?.success()?;
+    desk.lab.raw.ask(async |client| {
+        client.user_add("root", "root-password", None).await?;
+        client.user_grant_role("root", "root").await?;
+        client.role_add("reader").await?;
+        let ours = Permission::read(format!("{DEFAULT_PREFIX}/")).with_prefix();
+        client.role_grant_permission("reader", ours).await?;
+        for user in ["reader", "nobody"] {
+            client.user_add(user, PASSWORD, None).await?;
+        }
+        client.user_grant_role("reader", "reader").await?;
+        client.auth_enable().await?;
+        Ok(())
+    })?;
+    let mut network = small();
+    for (user, status) in [("reader", 0), ("nobody", 1)] {
+        network["ipam"]["etcd_username"] = user.into();
+        network["ipam"]["etcd_password"] = PASSWORD.into();
+        let output = desk.run(&network, &["-o", "json"])?;
+        assert_eq!(output.status.code(), Some(status), "{user}: {output:?}");
+        assert!(!output.stdout.contains(PASSWORD) && !output.stderr.contains(PASSWORD));
+    }
     Ok(())
 }

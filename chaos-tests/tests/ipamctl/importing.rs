@@ -1,18 +1,21 @@
 //! `ipamctl import` of what other plugins have given out.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::binaries;
 use chaos_tests::ctl;
+use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::kubernetes::{network as status, pod};
-use chaos_tests::lab::at_once;
+use chaos_tests::lab::{Lab, at_once};
+use chaos_tests::layout::DEFAULT_PREFIX;
 use chaos_tests::plugin::{Call, network};
-use chaos_tests::process::{self, Finish, Output};
+use chaos_tests::process::Output;
 use chaos_tests::reconciling::{AT_ONCE, Scene, counts};
+use etcd_client::Permission;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -83,14 +86,16 @@ impl Bench {
         ctl::run(&[self.scene.lab.etcd.endpoint()], &line)
     }
 
-    /// An import that is ended like this.
-    fn ended(&self, from: &str, more: &[&str], finish: Finish) -> Result<Output> {
+    /// An import that has begun.
+    fn start(&self, from: &str, more: &[&str]) -> Result<Child> {
         let mut command = Command::new(binaries::ipamctl()?);
         command
             .args(self.line(from, more))
             .env_clear()
-            .env("IPAMCTL_ENDPOINTS", self.scene.lab.etcd.endpoint());
-        process::run(command, "", finish)
+            .env("IPAMCTL_ENDPOINTS", self.scene.lab.etcd.endpoint())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(command.spawn()?)
     }
 
     fn call(&self, verb: &str, container: &str, interface: &str, net: &Value) -> Call {
@@ -274,22 +279,23 @@ fn large(count: u32) -> Result<(Bench, String)> {
 
 #[test]
 fn an_import_that_is_killed_is_resumed_by_running_it_again() -> Result<()> {
-    const ALL: u32 = 800;
+    const ALL: u32 = 600;
     let (bench, pool) = large(ALL)?;
     let lab = &bench.scene.lab;
-    let (mut before, mut delay) = (0, Duration::from_millis(50));
-    // Later and later, until one gets to the end.
-    let last = loop {
-        let output = bench.ended("whereabouts", &[&pool, "-o", "json"], Finish::Killed(delay))?;
-        // What is written is whole.
-        let owners = lab.holdings()?.owners();
-        assert!(owners >= before, "{owners} < {before}");
-        if output.status.success() {
-            break output;
+    for enough in [100, 300] {
+        let mut import = bench.start("whereabouts", &[&pool])?;
+        while import.try_wait()?.is_none() && lab.raw.count(&lab.layout.owners())? < enough {
+            thread::sleep(Duration::from_millis(5));
         }
-        (before, delay) = (owners, delay + Duration::from_millis(50));
-    };
+        // One that ended meanwhile is not hurt.
+        import.kill()?;
+        import.wait()?;
+        // What is written is whole.
+        lab.holdings()?;
+    }
+    let last = bench.import("whereabouts", &[&pool, "-o", "json"])?;
     let (new, present) = tally(&last, "attachments")?;
+    assert!(present >= 300, "{present}");
     assert_eq!(new + present, u64::from(ALL));
     assert_eq!(lab.holdings()?.owners(), usize::try_from(ALL)?);
     Ok(())
@@ -371,5 +377,93 @@ fn a_store_that_is_out_of_reach_or_none_is_not_imported_into() -> Result<()> {
     let output = bench.import("whereabouts", &[&sample, "--timeout", "1s"])?;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stderr.contains("no etcd endpoint"), "{output:?}");
+    Ok(())
+}
+
+/// The rights that `docs/operations.md` lists for whoever imports, but one.
+fn rights_without(missing: &str) -> Vec<Permission> {
+    let rights = include_str!("../../../docs/operations.md").lines();
+    let rights = rights.filter_map(|line| line.split_once("grant-permission etcd-ipam-import "));
+    let rights = rights.filter_map(|(_, right)| right.split_once("--prefix $p/"));
+    let rights = rights.map(|(kind, prefix)| {
+        let prefix = prefix.split_whitespace().next().unwrap_or_default();
+        (kind.trim(), prefix)
+    });
+    let rights = rights.filter(|(_, prefix)| *prefix != missing);
+    let rights = rights.map(|(kind, prefix)| {
+        let key = format!("{DEFAULT_PREFIX}/v1/{prefix}");
+        let right = if kind == "read" {
+            Permission::read(key)
+        } else {
+            Permission::read_write(key)
+        };
+        right.with_prefix()
+    });
+    rights.collect()
+}
+
+#[test]
+fn who_imports_needs_the_documented_rights_and_no_more() -> Result<()> {
+    let from = Lab::new()?;
+    let net = network("net", json!({"range": "10.48.0.0/24"}));
+    for container in ["a", "b"] {
+        from.node.add(container, &net)?.success()?;
+    }
+    from.raw.put(from.layout.identity("default"), "uid")?;
+    let home = tempfile::tempdir()?;
+    let file = home.path().join("export").display().to_string();
+    let exported = ctl::run(&[from.etcd.endpoint()], &["export", &file])?;
+    ensure!(exported.status.success(), "{exported:?}");
+
+    let etcd = EtcdServer::start_with(Options {
+        tls: true,
+        ..Options::default()
+    })?;
+    let authority = etcd.authority()?;
+    let run = |user: &str, line: &[&str]| {
+        let identity = authority.client(user)?;
+        let files = [
+            ("--ca-file", &authority.ca_file),
+            ("--cert-file", &identity.cert_file),
+            ("--key-file", &identity.key_file),
+        ];
+        let files = files.map(|(flag, path)| format!("{flag}={}", path.display()));
+        let files = files.iter().map(String::as_str);
+        let line: Vec<_> = line.iter().copied().chain(files).collect();
+        ctl::run(&[etcd.endpoint()], &line)
+    };
+    ensure!(run("root", &["init"])?.status.success());
+    let users = ["meta/", "owner/", "addr/", "range/", "gc/", "none"];
+    etcd.raw()?.ask(async |client| {
+        client.user_add("root", "unused", None).await?;
+        client.user_grant_role("root", "root").await?;
+        for missing in users {
+            let user = missing.trim_end_matches('/');
+            client.role_add(user).await?;
+            for right in rights_without(missing) {
+                client.role_grant_permission(user, right).await?;
+            }
+            client.user_add(user, "unused", None).await?;
+            client.user_grant_role(user, user).await?;
+        }
+        client.auth_enable().await
+    })?;
+    for missing in users {
+        let user = missing.trim_end_matches('/');
+        let output = run(user, &["import", "--from", "ipamctl", &file])?;
+        if missing == "none" {
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+            assert!(
+                output.stdout.contains("attachments          2"),
+                "{output:?}"
+            );
+        } else {
+            assert_eq!(output.status.code(), Some(1), "{missing}: {output:?}");
+            assert!(
+                output.stderr.contains("denies the request"),
+                "{missing}: {output:?}"
+            );
+        }
+    }
     Ok(())
 }

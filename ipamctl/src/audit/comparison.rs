@@ -217,19 +217,19 @@ impl<'a> Comparison<'a> {
             match verdict {
                 evidence::Finding::Suspect(_) if is_young(owner, pods.as_of) => {}
                 evidence::Finding::Suspect(evidence) => {
-                    let detail = evidence.meaning().to_owned();
+                    let detail = evidence.meaning();
                     self.push_record(owner, Kind::Leaked, None, detail, Some(Repair::Release));
                 }
                 evidence::Finding::Conflict(rival) => {
                     let detail = uses(&rival.namespace, &rival.name);
-                    self.push_record(owner, Kind::Conflict, Some(rival.address), detail, None);
+                    self.push_record(owner, Kind::Conflict, Some(rival.address), &detail, None);
                 }
                 evidence::Finding::Alive => {
                     for held in &owner.record.addresses {
                         let address = held.address;
                         if let Some(pod) = rival(owner, held, pods.living, &self.places) {
                             let detail = uses(pod.namespace, pod.name);
-                            self.push_record(owner, Kind::Conflict, Some(address), detail, None);
+                            self.push_record(owner, Kind::Conflict, Some(address), &detail, None);
                         }
                     }
                 }
@@ -243,7 +243,7 @@ impl<'a> Comparison<'a> {
         owner: &Owner,
         kind: Kind,
         address: Option<Address>,
-        detail: String,
+        detail: &str,
         repair: Option<Repair>,
     ) {
         let addresses = &owner.record.addresses;
@@ -257,7 +257,7 @@ impl<'a> Comparison<'a> {
         let pod = &owner.record.pod;
         let of = match pod.name.as_str() {
             "" => String::new(),
-            name => format!(" (of pod {}/{name})", pod.namespace),
+            name => format!("; held for {}/{name}", pod.namespace),
         };
         self.findings.push(Finding {
             address,

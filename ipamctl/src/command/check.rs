@@ -145,12 +145,12 @@ async fn compare<E: Etcd, C: Clock>(
     let mut comparison = Comparison::new(keys, pods);
     let revision = survey.revision;
     read(context, revision, keys.all_ranges(), |entry| {
-        comparison.range(&entry)
+        comparison.range(&entry);
     })
     .await?;
     comparison.end_of_ranges();
     read(context, revision, keys.all_owners(), |entry| {
-        comparison.owner(entry)
+        comparison.owner(entry);
     })
     .await?;
     let holding = comparison.end_of_owners();
@@ -158,11 +158,14 @@ async fn compare<E: Etcd, C: Clock>(
         reading.plausible(holding)?;
     }
     read(context, revision, keys.all_addresses(), |entry| {
-        comparison.address(&entry)
+        comparison.address(&entry);
     })
     .await?;
     for stretch in keys.elsewhere() {
-        read(context, revision, stretch, |entry| comparison.other(&entry)).await?;
+        read(context, revision, stretch, |entry| {
+            comparison.other(&entry);
+        })
+        .await?;
     }
     Ok(comparison.finish())
 }

@@ -78,7 +78,7 @@ pub struct Options {
     pub config: Option<PathBuf>,
 
     /// The container that the ADD is for, which may hold addresses already
-    #[arg(long, value_name = "ID", requires = "config")]
+    #[arg(long, value_name = "ID", conflicts_with = "pod")]
     pub container: Option<String>,
 
     /// The interface that the ADD is for
@@ -91,7 +91,7 @@ pub struct Options {
     pub ifname: String,
 
     /// The node that the ADD is on; else the one of the settings
-    #[arg(long, value_name = "NAME", requires = "config")]
+    #[arg(long, value_name = "NAME", conflicts_with = "pod")]
     pub node: Option<String>,
 
     /// Where the pod and its networks are described.

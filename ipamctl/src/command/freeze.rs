@@ -72,8 +72,8 @@ pub async fn run<E: Etcd, C: Clock>(
     options: &Options,
 ) -> anyhow::Result<()> {
     let store = &context.store;
-    let standing = store.standing(context.deadline()).await?;
-    match standing.refusal {
+    let openness = store.openness(context.deadline()).await?;
+    match openness.refusal {
         // Who freezes one of these may have mistaken it for another.
         Some(
             refusal @ (Refusal::NotInitialised(_)
@@ -83,7 +83,7 @@ pub async fn run<E: Etcd, C: Clock>(
         Some(refusal) => output.warn(&format!("no address is given out in any case: {refusal}")),
         None => {}
     }
-    if let Some(freeze) = &standing.freeze
+    if let Some(freeze) = &openness.freeze
         && !options.replace
     {
         bail!(
@@ -97,7 +97,7 @@ pub async fn run<E: Etcd, C: Clock>(
         since: format_rfc3339_seconds(store.clock().wall()).to_string(),
         ..FreezeRecord::default()
     };
-    let change = store.freeze(&record, standing.freeze.as_ref(), context.deadline());
+    let change = store.freeze(&record, openness.freeze.as_ref(), context.deadline());
     if change.await? == Change::Overtaken {
         bail!(
             "nothing was frozen: somebody else froze or thawed the store at the same time; look again"
@@ -105,12 +105,12 @@ pub async fn run<E: Etcd, C: Clock>(
     }
     let frozen = Frozen {
         freeze: &record,
-        replaced: standing.freeze.as_ref().map(|freeze| &freeze.record),
+        replaced: openness.freeze.as_ref().map(|freeze| &freeze.record),
     };
     output.result(&frozen, |_| {
         "The store is frozen. No address is given out until `ipamctl thaw`.\n".to_owned()
     })?;
-    if let Some(Freeze { record, .. }) = &standing.freeze {
+    if let Some(Freeze { record, .. }) = &openness.freeze {
         output.note(&format!(
             "it had been frozen {}",
             described(record, context)

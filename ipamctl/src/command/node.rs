@@ -1,4 +1,10 @@
-//! `ipamctl node`: what a node holds.
+//! `ipamctl node`: what a node holds, and what is done on one.
+
+mod here;
+pub mod install;
+pub mod report;
+pub mod task;
+pub mod uninstall;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,6 +13,7 @@ use serde::Serialize;
 use store::clock::Clock;
 use store::txn::Etcd;
 
+use self::task::Task;
 use super::listing::Listing;
 use super::reading::{Reading, refusal};
 use super::{Context, Verdict};
@@ -19,6 +26,8 @@ Show what a node of the cluster (--cluster) holds: how much on each network, the
 
 Only the node's own records are read, and the keys of the addresses that they name. The columns and \
 states are those of `ipamctl ls`. The exit status is 3 if the node holds nothing.
+
+install, report and uninstall are done on the node on which they are called.
 
 With -o json: an object with cluster, node, networks (an array of objects with network, attachments \
 and addresses: how many) and addresses (an array of objects as `ipamctl ls` has them).";
@@ -36,6 +45,10 @@ pub struct NodeCommand {
     /// The node to show
     #[arg(value_name = "NAME", required = true)]
     pub node: Option<String>,
+
+    /// What to do on this one.
+    #[command(subcommand)]
+    pub task: Option<Task>,
 }
 
 /// What a node holds. The fields' names are those of the JSON.
@@ -61,7 +74,7 @@ pub async fn run<E: Etcd, C: Clock>(
     output: &mut Output<'_>,
     command: &NodeCommand,
 ) -> anyhow::Result<Verdict> {
-    let NodeCommand { node } = command;
+    let NodeCommand { node, .. } = command;
     let node = node.as_deref().unwrap_or_default();
     let Context { cluster, store, .. } = context;
     let refusal = refusal(context).await?;

@@ -51,6 +51,7 @@ Examples:
 
 /// What can be chosen.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Options {
     /// A report; to be given twice
     #[arg(long, value_name = "FILE", required = true)]
@@ -126,7 +127,7 @@ pub async fn run<E: Etcd, C: Clock>(
     };
     let (one, other) = (Report::read(one)?, Report::read(other)?);
     ensure_of_this_store(context, &one).await?;
-    let agreement = Agreement::of(one, other)?;
+    let agreement = Agreement::of(&one, &other)?;
     let lives = match options.pods.source(context, output).await? {
         Some(source) => Some(Lives::read(source, &context.cluster).await?),
         None => None,
@@ -267,11 +268,12 @@ fn text(outcome: &Outcome) -> String {
         left,
         disputed,
     } = outcome;
-    let mut text = match (repaired.len(), left.len()) {
+    let headline = match (repaired.len(), left.len()) {
         (0, 0) => "The reports agree on nothing that needs a repair.\n".to_owned(),
         (count, _) if *dry_run => format!("A dry run: {count} would be repaired.\n"),
         (count, _) => format!("{count} repaired.\n"),
     };
+    let mut parts = vec![headline];
     if !repaired.is_empty() {
         let columns = ["REPAIR", "ADDRESS", "SPACE", "KEY"];
         let mut table = Table::new(columns.map(|name| (name, Align::Left)));
@@ -285,10 +287,10 @@ fn text(outcome: &Outcome) -> String {
                 step.key.clone(),
             ]);
         }
-        text.push_str(&table.render());
+        parts.push(table.render());
     }
     if !left.is_empty() {
-        text.push_str(&format!("{} left:\n", left.len()));
+        parts.push(format!("{} left:\n", left.len()));
         let columns = ["FINDING", "ADDRESS", "KEY", "WHY"];
         let mut table = Table::new(columns.map(|name| (name, Align::Left)));
         for step in left {
@@ -301,12 +303,12 @@ fn text(outcome: &Outcome) -> String {
                 step.why.clone().unwrap_or_default(),
             ]);
         }
-        text.push_str(&table.render());
+        parts.push(table.render());
     }
     if *disputed > 0 {
-        text.push_str(&format!(
+        parts.push(format!(
             "{disputed} findings are in one report only, and were left.\n"
         ));
     }
-    text
+    parts.concat()
 }

@@ -32,9 +32,9 @@ pub(super) async fn standing<E: Etcd, C: Clock>(
     span: Span,
 ) -> anyhow::Result<Vec<Standing>> {
     let store = &context.store;
-    let mut scan = Scan::new(store.keys().addresses(space, span));
+    let mut pages = Scan::new(store.keys().addresses(space, span));
     let mut found = Vec::new();
-    while let Some(page) = store.next_page(&mut scan, context.deadline()).await? {
+    while let Some(page) = store.next_page(&mut pages, context.deadline()).await? {
         for entry in page {
             if let Ok((_, address, holder)) = store.parse_address(&entry) {
                 found.push(Standing {

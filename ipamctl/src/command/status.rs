@@ -22,14 +22,15 @@ members of etcd are.
 `ipamctl doctor` judges all of this and says what to do. Members that are not in --endpoints are \
 found by etcd's own list of them. The quota of an etcd before 3.6 is read from the metrics at its \
 client URL, and where it does not serve them there, etcd's default is assumed, which a question \
-mark says. An etcd that demands users may deny a part of this, and then it is said what is missing.
+mark says. An etcd that demands users tells how its members are only to those with the root role \
+(since 3.4.42, 3.5.28 and 3.6.9), and what is missing is said.
 
 The exit status is 0 if the store gives out addresses, 3 if not (it is frozen, restored, not \
 initialised and so on), and 1 if it could not be read; what the members say is shown all the same.
 
 With -o json: an object with prefix, store (null where it could not be read; id, schema, \
 sealed_term, armed, epoch, raft_term, revision, refusal, frozen (null, or reason, by and since), \
-addresses, owners and ranges), error, clusters (name, owners, leader (null, or identity and \
+addresses, owners and ranges), error, denied (why a part is missing, or null), clusters (name, owners, leader (null, or identity and \
 since), last_sweep (null, or by, ended, result, error, records, released and next)) and etcd \
 (members, alarms and unlisted, which says why etcd's list of its members could not be had). A \
 member has name, id, endpoint, configured (whether the settings name that endpoint), error, and \
@@ -55,6 +56,9 @@ pub async fn run<E: Etcd, C: Clock>(
     let state = State::look(context, members).await;
     let now = context.store.clock().wall();
     output.result(&state, |state| text(state, now))?;
+    if let Some(denied) = &state.denied {
+        output.warn(&format!("a part of the store is not shown: {denied}"));
+    }
     if let Some(unlisted) = &state.etcd.unlisted {
         output.warn(&format!(
             "etcd does not list its members ({unlisted}), so there may be more of them"
@@ -71,7 +75,9 @@ fn text(state: &State, now: SystemTime) -> String {
     let mut parts = Vec::new();
     if let Some(store) = &state.store {
         parts.push(summary(store, &state.prefix, now));
-        parts.push(clusters(&state.clusters, now));
+        if !state.clusters.is_empty() {
+            parts.push(clusters(&state.clusters, now));
+        }
     }
     parts.push(members(&state.etcd.members));
     let alarms = state.etcd.alarms.iter().map(|alarm| {
@@ -108,13 +114,15 @@ fn summary(store: &StoreState, prefix: &str, now: SystemTime) -> String {
     if let (Some(schema), Some(epoch)) = (store.schema, store.epoch) {
         lines.push(("schema, epoch", format!("{schema}, {epoch}")));
     }
-    lines.push((
-        "holds",
-        format!(
-            "{} addresses, {} attachments, {} ranges",
-            store.addresses, store.owners, store.ranges
-        ),
-    ));
+    let counts = [
+        (store.addresses, "addresses"),
+        (store.owners, "attachments"),
+        (store.ranges, "ranges"),
+    ];
+    let counts = counts
+        .into_iter()
+        .filter_map(|(count, what)| Some(format!("{} {what}", count?)));
+    lines.push(("holds", counts.collect::<Vec<_>>().join(", ")));
     let lines = lines.iter();
     let lines = lines.map(|(name, value)| format!("{name:<15}{}\n", printable(value)));
     lines.collect::<Vec<_>>().concat()

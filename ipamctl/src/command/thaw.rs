@@ -51,9 +51,9 @@ pub async fn run<E: Etcd, C: Clock>(
     options: &Options,
 ) -> anyhow::Result<()> {
     let store = &context.store;
-    let standing = store.standing(context.deadline()).await?;
-    if let Some(refusal) = standing.refusal {
-        let frozen = standing
+    let openness = store.openness(context.deadline()).await?;
+    if let Some(refusal) = openness.refusal {
+        let frozen = openness
             .freeze
             .map(|freeze| format!(" It is frozen {}", described(&freeze.record, context)));
         bail!(
@@ -61,7 +61,7 @@ pub async fn run<E: Etcd, C: Clock>(
             frozen.unwrap_or_default()
         );
     }
-    let Some(freeze) = standing.freeze else {
+    let Some(freeze) = openness.freeze else {
         let thawed = Thawed {
             thawed: false,
             freeze: None,

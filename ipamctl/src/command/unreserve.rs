@@ -140,7 +140,7 @@ fn question(count: usize, space: &Space) -> String {
 }
 
 fn text(outcome: &Outcome) -> String {
-    let mut text = match outcome.count {
+    let headline = match outcome.count {
         0 => format!(
             "Nothing was reserved or quarantined there in space {}.\n",
             outcome.space
@@ -154,13 +154,14 @@ fn text(outcome: &Outcome) -> String {
             outcome.ended.join(", ")
         ),
     };
+    let mut parts = vec![headline];
     for (what, left) in [
         ("Left as they are", &outcome.left),
         ("Changed by others just now, and left", &outcome.lost),
     ] {
         if !left.is_empty() {
-            text.push_str(&format!("{what}: {}\n{}", left.len(), left_table(left)));
+            parts.push(format!("{what}: {}\n{}", left.len(), left_table(left)));
         }
     }
-    text
+    parts.concat()
 }

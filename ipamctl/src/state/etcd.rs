@@ -36,8 +36,11 @@ pub struct MemberState {
     pub endpoint: String,
     /// Whether the settings name that place.
     pub configured: bool,
-    /// Why it does not answer.
+    /// Why it does not say how it is.
     pub error: Option<String>,
+    /// Whether it answers, and does not tell this user.
+    #[serde(skip)]
+    pub is_denied: bool,
     /// What it says of itself.
     pub health: Option<HealthState>,
 }
@@ -143,6 +146,7 @@ impl From<&Alarm> for AlarmState {
 
 impl From<Member> for MemberState {
     fn from(member: Member) -> Self {
+        let is_denied = matches!(member.health, Err(EtcdError::Denied { .. }));
         let (health, error) = match member.health {
             Ok(health) => (Some(health_of(health, member.id)), None),
             Err(error) => (None, Some(reason(&error))),
@@ -153,6 +157,7 @@ impl From<Member> for MemberState {
             endpoint: member.url,
             configured: member.configured,
             error,
+            is_denied,
             health,
         }
     }

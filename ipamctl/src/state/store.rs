@@ -27,12 +27,13 @@ pub struct StoreState {
     pub refusal: Option<String>,
     /// Why it is frozen, where it is.
     pub frozen: Option<FreezeState>,
-    /// How many addresses are taken, by whomever.
-    pub addresses: u64,
+    /// How many addresses are taken, by whomever; this and the next two are `None` where the user
+    /// may not see them.
+    pub addresses: Option<u64>,
     /// How many attachments have a record.
-    pub owners: u64,
+    pub owners: Option<u64>,
     /// How many ranges are configured.
-    pub ranges: u64,
+    pub ranges: Option<u64>,
 }
 
 /// A freeze. Empty where nobody said.
@@ -69,9 +70,6 @@ impl From<Overview> for StoreState {
             store,
             freeze,
             refusal,
-            addresses,
-            owners,
-            ranges,
         } = overview;
         let store = store.and_then(Result::ok);
         Self {
@@ -84,9 +82,7 @@ impl From<Overview> for StoreState {
             revision: header.revision,
             refusal: refusal.map(|refusal| refusal.to_string()),
             frozen: freeze.map(FreezeState::from),
-            addresses,
-            owners,
-            ranges,
+            ..Self::default()
         }
     }
 }

@@ -109,7 +109,7 @@ pub struct Members {
     pub unlisted: Option<EtcdError>,
 }
 
-/// A member that was asked, and how to ask it more.
+/// A member that was asked, and how to ask it more, where it can be connected to.
 pub(super) struct Asked {
     pub(super) member: Member,
     pub(super) connection: Option<Connection>,
@@ -264,21 +264,21 @@ async fn ask(settings: &Settings, url: String, configured: bool) -> Asked {
         },
         connection: None,
     };
-    let answer = async {
-        let connection = dial(settings, None).await?;
-        let status = bounded(&connection, async |connection| {
-            connection.client.clone().status().await
-        });
-        Ok((status.await?, connection))
-    };
-    match answer.await {
-        Ok((status, connection)) => {
-            asked.member.id = status.header().map(etcd_client::ResponseHeader::member_id);
-            asked.member.health = Ok(health(&status));
-            asked.connection = Some(connection);
+    let connection = match dial(settings, None).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            asked.member.health = Err(error);
+            return asked;
         }
-        Err(error) => asked.member.health = Err(error),
-    }
+    };
+    let status = bounded(&connection, async |connection| {
+        connection.client.clone().status().await
+    });
+    asked.member.health = status.await.map(|status| {
+        asked.member.id = status.header().map(etcd_client::ResponseHeader::member_id);
+        health(&status)
+    });
+    asked.connection = Some(connection);
     asked
 }
 

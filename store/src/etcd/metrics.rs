@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::dial::{Location, tcp};
 use super::members::Quota;
 use super::settings::Settings;
+use super::tls;
 
 /// How long the metrics may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -61,7 +60,7 @@ async fn get(settings: &Settings, url: &str) -> io::Result<String> {
     }
     let name = settings.server_name.as_ref().unwrap_or(&location.host);
     let name = ServerName::try_from(name.clone()).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(Arc::new(tls(settings)?));
+    let connector = TlsConnector::from(Arc::new(tls::config(settings)?));
     ask(connector.connect(name, stream).await?, &location.host).await
 }
 
@@ -72,31 +71,6 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> io:
     let mut answer = Vec::new();
     stream.take(LARGEST_ANSWER).read_to_end(&mut answer).await?;
     String::from_utf8(answer).map_err(io::Error::other)
-}
-
-/// The same trust and the same certificate as for everything else.
-fn tls(settings: &Settings) -> io::Result<ClientConfig> {
-    let mut trusted = RootCertStore::empty();
-    if let Some(path) = &settings.ca_file {
-        for certificate in CertificateDer::pem_file_iter(path).map_err(io::Error::other)? {
-            let certificate = certificate.map_err(io::Error::other)?;
-            trusted.add(certificate).map_err(io::Error::other)?;
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(trusted);
-    let (Some(chain), Some(key)) = (&settings.cert_file, &settings.key_file) else {
-        return Ok(config.with_no_client_auth());
-    };
-    let chain = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(io::Error::other)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
-    config
-        .with_client_auth_cert(chain, key)
-        .map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub(super) struct Claims {
     owners: Vec<Known>,
     spaces: Vec<Space>,
     numbers: HashMap<Space, u32>,
-    claims: Vec<Claim>,
+    /// Sorted by space, address and record.
+    all: Vec<Claim>,
 }
 
 impl Claims {
@@ -48,7 +49,7 @@ impl Claims {
         self.owners.push(owner);
         for (space, address) in held {
             let space = self.number_of(space);
-            self.claims.push(Claim {
+            self.all.push(Claim {
                 space,
                 ip: address.to_ip(),
                 owner: number,
@@ -69,12 +70,12 @@ impl Claims {
 
     /// The last record was added.
     pub(super) fn complete(&mut self) {
-        self.claims
+        self.all
             .sort_unstable_by_key(|claim| (claim.space, claim.ip, claim.owner));
-        self.claims
+        self.all
             .dedup_by_key(|claim| (claim.space, claim.ip, claim.owner));
         self.owners.shrink_to_fit();
-        self.claims.shrink_to_fit();
+        self.all.shrink_to_fit();
     }
 
     /// The record of this name.
@@ -96,8 +97,8 @@ impl Claims {
         };
         let wanted = (*space, address.to_ip());
         let place = |claim: &Claim| (claim.space, claim.ip);
-        let first = self.claims.partition_point(|claim| place(claim) < wanted);
-        let from_there = self.claims.get_mut(first..).unwrap_or_default().iter_mut();
+        let first = self.all.partition_point(|claim| place(claim) < wanted);
+        let from_there = self.all.get_mut(first..).unwrap_or_default().iter_mut();
         let claims = from_there.take_while(|claim| place(claim) == wanted);
         let numbers: Vec<u32> = claims
             .map(|claim| {
@@ -116,7 +117,7 @@ impl Claims {
         self.numbers.get(space).is_some_and(|space| {
             let wanted = (*space, address.to_ip());
             let found = self
-                .claims
+                .all
                 .binary_search_by_key(&wanted, |claim| (claim.space, claim.ip));
             found.is_ok()
         })
@@ -125,7 +126,7 @@ impl Claims {
     /// Every claimed address whose key was not seen, and who claims it.
     pub(super) fn unmet(&self) -> impl Iterator<Item = (&Space, Address, Vec<&Known>)> {
         let same = |one: &Claim, other: &Claim| (one.space, one.ip) == (other.space, other.ip);
-        self.claims.chunk_by(same).filter_map(|claims| {
+        self.all.chunk_by(same).filter_map(|claims| {
             let first = claims.first().filter(|claim| !claim.met)?;
             let space = self.spaces.get(index(first.space))?;
             let claimants = claims.iter().filter_map(|claim| self.known(claim.owner));

@@ -725,7 +725,7 @@ async fn what_an_input_has_twice_is_a_conflict() {
     assert_eq!(
         imported.out,
         format!(
-            "              TO IMPORT   THERE ALREADY
+            "WHAT          TO IMPORT   THERE ALREADY
 attachments           1               0
 addresses             1               0
 

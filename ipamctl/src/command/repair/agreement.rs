@@ -26,7 +26,7 @@ impl Agreement {
     /// # Errors
     /// Where they are the same report, or of different stores, prefixes or clusters: then they
     /// prove nothing together.
-    pub(super) fn of(one: Report, other: Report) -> anyhow::Result<Self> {
+    pub(super) fn of(one: &Report, other: &Report) -> anyhow::Result<Self> {
         ensure!(
             one.id != other.id,
             "both files are the same report ({}): the second must come from another run of \
@@ -46,7 +46,7 @@ impl Agreement {
             parse_rfc3339(&report.checked)
                 .with_context(|| format!("the report's time {:?} is none", report.checked))
         };
-        let (first, second) = (time(&one)?, time(&other)?);
+        let (first, second) = (time(one)?, time(other)?);
         let apart = second
             .duration_since(first)
             .unwrap_or_else(|earlier| earlier.duration());
@@ -148,7 +148,7 @@ mod tests {
             found(Kind::UnknownKey, "e", 5, "x"),
         ];
         let one = report(about("1"), &one);
-        let agreement = Agreement::of(one, report(about("2"), &other)).unwrap();
+        let agreement = Agreement::of(&one, &report(about("2"), &other)).unwrap();
         assert_eq!(agreement.found, [same]);
         assert_eq!(agreement.disputed, 6);
     }
@@ -158,7 +158,7 @@ mod tests {
         let refused = |change: fn(&mut About)| {
             let mut other = about("2");
             change(&mut other);
-            let outcome = Agreement::of(report(about("1"), &[]), report(other, &[]));
+            let outcome = Agreement::of(&report(about("1"), &[]), &report(other, &[]));
             outcome.unwrap_err().to_string()
         };
         assert!(refused(|about| about.id = "1".into()).contains("the same report"));
@@ -174,7 +174,7 @@ mod tests {
         let mut later = about("2");
         later.checked = "2026-11-20T12:15:00Z".into();
         for (one, other) in [(about("1"), later.clone()), (later, about("1"))] {
-            let agreement = Agreement::of(report(one, &[]), report(other, &[])).unwrap();
+            let agreement = Agreement::of(&report(one, &[]), &report(other, &[])).unwrap();
             assert_eq!(agreement.apart, minutes(15));
             agreement.stood_for(minutes(15)).unwrap();
             assert!(

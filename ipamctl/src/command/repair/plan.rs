@@ -14,6 +14,9 @@ use crate::audit::{Finding, Kind, digest};
 use crate::command::Context;
 use crate::pods::{Life, Lives};
 
+/// Why what the reports say counts no longer.
+const CHANGED: &str = "it was changed since; check again";
+
 /// What is to be done about a finding.
 pub(super) enum Action {
     /// One key changes.
@@ -55,11 +58,11 @@ pub(super) async fn decide<E: Etcd, C: Clock>(
         .entry(&finding.key, context.deadline())
         .await?;
     let Some(entry) = entry.filter(|entry| is_unchanged(entry, finding)) else {
-        return Ok(Err("it was changed since; check again".to_owned()));
+        return Ok(Err(CHANGED.to_owned()));
     };
     Ok(match finding.kind {
         Kind::OrphanedAddress => orphan(context, &entry, lives, allowed.force),
-        Kind::MissingAddress => missing(context, entry, finding),
+        Kind::MissingAddress => missing(context, entry, finding).await?,
         Kind::Unreadable => unreadable(context, &entry),
         _ => match agreement.stood_for(allowed.grace) {
             Ok(()) => leaked(context, entry, lives).await?,
@@ -98,22 +101,32 @@ fn orphan<E: Etcd, C: Clock>(
     Ok(Action::Amend(store.drop_orphan(entry, &attachment)))
 }
 
-fn missing<E: Etcd, C: Clock>(
+async fn missing<E: Etcd, C: Clock>(
     context: &Context<E, C>,
     entry: Entry,
     finding: &Finding,
-) -> Result<Action, String> {
+) -> anyhow::Result<Result<Action, String>> {
     let store = &context.store;
-    let owner = store.parse_owner(entry).map_err(|damaged| damaged.reason)?;
+    let owner = match store.parse_owner(entry) {
+        Ok(owner) => owner,
+        Err(damaged) => return Ok(Err(damaged.reason)),
+    };
     let held = owner.record.addresses.iter().find(|held| {
         Some(held.address) == finding.address && Some(held.space.to_string()) == finding.space
     });
-    let held = held.ok_or("its record does not claim it")?;
-    Ok(Action::Amend(store.put_back(
-        &owner,
-        &held.space,
-        held.address,
-    )))
+    let Some(held) = held else {
+        return Ok(Err("its record does not claim it".to_owned()));
+    };
+    let key = store.keys().address(&held.space, held.address);
+    let standing = store.entry(&key, context.deadline()).await?;
+    Ok(match standing {
+        Some(_) => Err(CHANGED.to_owned()),
+        None => Ok(Action::Amend(store.put_back(
+            &owner,
+            &held.space,
+            held.address,
+        ))),
+    })
 }
 
 /// A key that still cannot be read. What a newer version wrote can be, by others.

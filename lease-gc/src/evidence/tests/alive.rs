@@ -73,6 +73,12 @@ fn alive_while_the_api_lists_its_uid() {
             Alive,
         ),
         (
+            "an imported record",
+            world([node()], [pod("u1")]),
+            record().kind(Kind::Imported).started(0),
+            Alive,
+        ),
+        (
             "an adopted record",
             world([node()], [pod("u1")]),
             record().kind(Kind::Adopted),

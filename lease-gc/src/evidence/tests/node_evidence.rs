@@ -1,5 +1,7 @@
 //! What a node proves: that it booted again, is gone or is off.
 
+use store::record::Kind;
+
 use super::build::{
     NodeExt as _, OwnerExt as _, PodExt as _, at, not_ready, pod, ready, record, tainted,
 };
@@ -23,6 +25,12 @@ fn rebooted_when_its_ready_node_runs_in_another_boot() {
             world([booted().reported_at(Some(at("10:00:00")))], [pod("u1")]),
             record(),
             Alive,
+        ),
+        (
+            "imported, of the boot before",
+            world([booted()], [pod("u1")]),
+            record().kind(Kind::Imported).started(0),
+            Suspect(Rebooted),
         ),
         (
             "does not say when it last reported",

@@ -27,6 +27,12 @@ fn pod_gone_when_its_uid_is_not_listed_and_its_node_is_ready() {
             Suspect(PodGone),
         ),
         (
+            "an imported record goes as any other",
+            world([ready("a")], []),
+            record().kind(Kind::Imported).started(0),
+            Suspect(PodGone),
+        ),
+        (
             "a boot not known is no matter",
             world([ready("a")], []),
             record().boot(""),
@@ -170,6 +176,12 @@ fn superseded_when_another_add_of_the_same_started_later() {
             "an adopted record is never newer",
             at_home(),
             vec![record(), newer().kind(Kind::Adopted)],
+            Alive,
+        ),
+        (
+            "nor an imported one",
+            at_home(),
+            vec![record(), newer().kind(Kind::Imported)],
             Alive,
         ),
         (
