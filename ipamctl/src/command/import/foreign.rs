@@ -158,7 +158,8 @@ impl<'a> Foreign<'a> {
     /// What each interface holds, in the order in which they were first read.
     fn holdings(&mut self, living: &Living) -> Vec<Holding> {
         let mut holdings: Vec<Holding> = Vec::new();
-        let mut of_interface: HashMap<Interface, usize> = HashMap::new();
+        // Of one pod: a container that two name is a conflict.
+        let mut of_interface: HashMap<(Interface, String), usize> = HashMap::new();
         let mut of_address: HashMap<(Space, Address), usize> = HashMap::new();
         // A reservation says again what its allocation has said.
         let mut said = HashSet::new();
@@ -194,7 +195,8 @@ impl<'a> Foreign<'a> {
                 gateway: range.range.gateway(),
             };
             let next = holdings.len();
-            let at = *of_interface.entry(interface.clone()).or_insert(next);
+            let own = (interface.clone(), pod.uid.clone());
+            let at = *of_interface.entry(own.clone()).or_insert(next);
             let key = (held.space.clone(), address);
             let earlier = of_address.get(&key).and_then(|at| holdings.get(*at));
             if let Some(earlier) = earlier {
@@ -210,7 +212,7 @@ impl<'a> Foreign<'a> {
                     });
                 }
                 if at == next {
-                    of_interface.remove(&interface);
+                    of_interface.remove(&own);
                 }
                 continue;
             }

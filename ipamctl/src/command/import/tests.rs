@@ -463,6 +463,17 @@ async fn a_reservation_counts_where_the_allocation_was_lost() {
 }
 
 #[tokio::test]
+async fn a_container_that_two_pods_name_is_a_conflict() {
+    let bench = Bench::new(&[("web", &[]), ("db", &[])]);
+    let pools = [v4(
+        json!({"5": allocation("c1", "web"), "6": allocation("c1", "db")}),
+    )];
+    let imported = bench.whereabouts(&pools, &[]).await;
+    assert_eq!(imported.json()["conflicts"].as_array().unwrap().len(), 1);
+    assert_eq!(bench.holder(5), None);
+}
+
+#[tokio::test]
 async fn pools_are_chosen_by_the_network_name_or_by_hand() {
     let pools = [
         v4(json!({"5": allocation("c1", "web")})),
