@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the binaries as they are shipped, on this machine, and prints tables. Arguments choose
-# topics: round-trips, processes, footprint, parallel, collector, import. `make measure` installs the
+# topics: round-trips, processes, footprint, parallel, collector, operator. `make measure` installs the
 # tools first.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use jiff::civil::Date;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, date_time_ymd,
 };
 
 /// An authority and the directory that its files go into. All keys are ECDSA P-256.
@@ -59,6 +60,15 @@ impl Authority {
     pub fn client(&self, user: &str) -> Result<Identity> {
         let mut params = named(user)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(user, params)
+    }
+
+    /// A client's certificate that is good until the beginning of a day.
+    pub fn client_until(&self, user: &str, end: Date) -> Result<Identity> {
+        let mut params = named(user)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let [month, day] = [end.month(), end.day()].map(i8::unsigned_abs);
+        params.not_after = date_time_ymd(end.year().into(), month, day);
         self.sign(user, params)
     }
 

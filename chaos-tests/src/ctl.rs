@@ -10,12 +10,17 @@ use crate::process::{self, Finish, Output};
 
 /// Runs `ipamctl` with these arguments, whatever comes of it.
 pub fn run(endpoints: &[String], arguments: &[&str]) -> Result<Output> {
+    run_with(endpoints, arguments, "")
+}
+
+/// The same, with this standard input.
+pub fn run_with(endpoints: &[String], arguments: &[&str], stdin: &str) -> Result<Output> {
     let mut command = Command::new(binaries::ipamctl()?);
     command
         .args(arguments)
         .env_clear()
         .env("IPAMCTL_ENDPOINTS", endpoints.join(","));
-    process::run(command, "", Finish::Normal)
+    process::run(command, stdin, Finish::Normal)
 }
 
 /// Creates the store.

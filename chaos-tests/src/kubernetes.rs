@@ -1,7 +1,8 @@
 //! A Kubernetes API server of one test: real HTTPS, real paging and watching, and faults on demand.
 //!
-//! It serves what the collector asks for (pods, nodes, namespaces, kubelet leases, events), in the
-//! shapes that [the API's concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/)
+//! It serves what the collector asks for (pods, nodes, namespaces, kubelet leases, events) and
+//! definitions of networks, in the shapes that
+//! [the API's concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/)
 //! describe, from objects that the test puts there. It checks no schema but that of events.
 
 mod ballast;
@@ -156,6 +157,15 @@ impl Kubernetes {
     /// Deletes a lease; fails if there is none.
     pub fn delete_lease(&self, namespace: &str, name: &str) -> Result<()> {
         self.shared.delete(Resource::Leases, namespace, name)
+    }
+
+    /// Creates or replaces the definition of a network, whose configuration is this text.
+    pub fn put_network(&self, namespace: &str, name: &str, config: &str) -> Result<()> {
+        let definition = json!({
+            "metadata": {"namespace": namespace, "name": name},
+            "spec": {"config": config},
+        });
+        self.shared.put(Resource::Networks, definition)
     }
 
     /// Creates a namespace.

@@ -10,6 +10,7 @@ use crate::etcd::{EtcdServer, Options};
 use crate::holdings::Holdings;
 use crate::layout::Layout;
 use crate::node::Node;
+use crate::process::Output;
 use crate::raw::Raw;
 
 /// One etcd server, a look past the programs into it, and a node that uses it.
@@ -51,6 +52,16 @@ impl Lab {
     /// Another node of the same cluster.
     pub fn another_node(&self, name: &str) -> Result<Node> {
         Node::new(name, &[self.etcd.endpoint()])
+    }
+
+    /// What `ipamctl` says to these arguments; fails unless it ends with this status.
+    pub fn ctl(&self, arguments: &[&str], status: i32) -> Result<Output> {
+        let output = ctl::run(&[self.etcd.endpoint()], arguments)?;
+        ensure!(
+            output.status.code() == Some(status),
+            "ipamctl {arguments:?}: {output:?}"
+        );
+        Ok(output)
     }
 
     /// Who holds what; fails if addresses and records contradict each other.

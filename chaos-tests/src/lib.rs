@@ -20,6 +20,7 @@ pub mod ctl;
 pub mod daemon;
 pub mod etcd;
 pub mod holdings;
+pub mod host;
 pub mod http;
 pub mod install;
 pub mod kubernetes;

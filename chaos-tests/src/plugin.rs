@@ -85,7 +85,12 @@ impl Call {
 
     /// Runs the plugin. Nothing of the test's own environment reaches it.
     pub fn run(&self, node_config: &Path) -> Result<Answer> {
-        let mut command = Command::new(binaries::plugin()?);
+        self.run_as(&binaries::plugin()?, node_config)
+    }
+
+    /// Runs the plugin that stands at this path.
+    pub fn run_as(&self, plugin: &Path, node_config: &Path) -> Result<Answer> {
+        let mut command = Command::new(plugin);
         command
             .env_clear()
             .envs(&self.environment)

@@ -7,12 +7,13 @@ mod fixed;
 mod gc;
 mod json;
 mod layer;
-mod node_file;
+pub mod node_file;
 mod ranges;
 mod requested;
 pub mod section;
 mod settings;
 pub mod text;
+mod wanted;
 
 use serde_json::Value;
 use store::address::Address;
@@ -22,6 +23,7 @@ pub use self::etcd::{Endpoints, EtcdAccess, EtcdSection};
 pub use self::gc::ValidAttachment;
 pub use self::node_file::{NodeFile, Search};
 pub use self::section::{IpamSection, ipam_schema};
+pub use self::wanted::Wanted;
 
 use self::answer::{Dns, Route};
 use self::asked::Asked;

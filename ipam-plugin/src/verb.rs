@@ -233,7 +233,7 @@ fn refusal(refusal: &Refusal) -> CniError {
 }
 
 /// What a runtime is told when an ADD fails.
-fn allocate_error(error: &AllocateError) -> CniError {
+pub fn allocate_error(error: &AllocateError) -> CniError {
     let code = match error {
         AllocateError::Refused(why) => return refusal(why),
         AllocateError::Etcd(error) => return etcd_error(error),

@@ -1,11 +1,15 @@
 //! The command line: what can be typed. Its comments are what `--help` prints.
 
+use std::path::Path;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
-use crate::command::{export, gc, import, init, ls, ranges};
+use crate::command::{
+    check, completions, doctor, explain, export, freeze, gc, import, init, ls, man, node, pod,
+    ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
+};
 
 /// See and care for the addresses that etcd-ipam has given out.
 ///
@@ -59,7 +63,7 @@ pub struct Cli {
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: AnyCommand,
 }
 
 /// What results look like.
@@ -73,7 +77,27 @@ pub enum Format {
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
+pub enum AnyCommand {
+    /// With the store of the settings.
+    #[command(flatten)]
+    WithStore(Command),
+    /// Without a store, or with one that the command finds in a way of its own.
+    #[command(flatten)]
+    Standalone(Standalone),
+}
+
+/// What can be done with the store of the settings.
+#[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare the store with itself and with the pods that live
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Options),
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
+    /// Stop giving out addresses, on all nodes
+    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
+    Freeze(freeze::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
@@ -83,15 +107,88 @@ pub enum Command {
     /// Take over what another store, Whereabouts or host-local has given out
     #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
     Import(import::Options),
-    /// List every allocation
+    /// List every address that is taken
     #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
-    Ls,
+    Ls(ls::Options),
+    /// Show what a pod holds
+    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
+    Pod(pod::Options),
     /// List every configured range and how full it is
     #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
     Ranges,
+    /// Show addresses being given out and released as it happens
+    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
+    Watch(watch::Options),
+    /// Say who has an address, or why nobody may
+    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
+    Who(who::Options),
     /// Ask the elected collector for a sweep now, and wait for its report
     #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
     Gc(gc::Options),
+    /// Keep addresses from being given out, because something is wrong with them
+    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
+    Quarantine(reserve::Options),
+    /// Free what one attachment holds, or end the rest of an address
+    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
+    Release(release::Options),
+    /// Put right what two checks found
+    #[command(long_about = repair::ABOUT, after_help = repair::EXAMPLES)]
+    Repair(repair::Options),
+    /// Keep addresses from being given out, because something else has them
+    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
+    Reserve(reserve::Options),
+    /// End reservations and quarantines
+    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
+    Unreserve(unreserve::Options),
+    /// Show how the store and its etcd are
+    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status,
+    /// Let addresses be given out again
+    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
+    Thaw(thaw::Options),
+}
+
+/// What needs no store, or finds it in a way of its own.
+#[derive(Debug, Subcommand)]
+pub enum Standalone {
+    /// Explain what an ADD would do for a pod or with a configuration, without doing it
+    #[command(long_about = explain::ABOUT, after_help = explain::EXAMPLES)]
+    Explain(explain::Options),
+    /// Print a script that makes a shell complete commands and flags
+    #[command(long_about = completions::ABOUT, after_help = completions::EXAMPLES)]
+    Completions(completions::Options),
+    /// Print the manual page, or write one page a command
+    #[command(long_about = man::ABOUT, after_help = man::EXAMPLES)]
+    Man(man::Options),
+    /// Show what a node holds, or install and uninstall the plugin on this one
+    #[command(long_about = node::ABOUT, after_help = node::EXAMPLES)]
+    Node(node::NodeCommand),
+}
+
+/// The name of the binary as a plugin of kubectl, and what is typed then.
+const PLUGIN: &str = "kubectl-ipam";
+const AS_PLUGIN: &str = "kubectl ipam";
+
+/// The command line of the binary at this path: as a plugin of kubectl it speaks of itself as
+/// people call it then.
+pub fn called_as(program: &Path) -> clap::Command {
+    let command = Cli::command();
+    if program.file_stem().is_none_or(|name| name != PLUGIN) {
+        return command;
+    }
+    with_examples_as_plugin(command.name(PLUGIN).bin_name(AS_PLUGIN))
+}
+
+fn with_examples_as_plugin(command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(|help| {
+        help.to_string()
+            .replace("ipamctl ", &format!("{AS_PLUGIN} "))
+    });
+    let command = match examples {
+        Some(examples) => command.after_help(examples),
+        None => command,
+    };
+    command.mut_subcommands(with_examples_as_plugin)
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -105,11 +202,33 @@ fn timeout(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plugin_of_kubectl_speaks_of_itself_as_one() {
+        let mut plugin = called_as(Path::new("/usr/local/bin/kubectl-ipam"));
+        let mut help = |line: &[&str]| {
+            plugin
+                .try_get_matches_from_mut(line)
+                .unwrap_err()
+                .to_string()
+        };
+        let texts = [
+            ["kubectl-ipam", "gc", "--help"],
+            ["kubectl-ipam", "gc", "--nonsense"],
+        ];
+        for text in texts.map(|line| help(&line)) {
+            assert!(text.contains("Usage: kubectl ipam gc"), "{text}");
+            assert!(!text.contains("  ipamctl"), "{text}");
+        }
+        let mut own = called_as(Path::new("/usr/local/bin/ipamctl"));
+        let help = own.try_get_matches_from_mut(["ipamctl", "gc", "--help"]);
+        let help = help.unwrap_err().to_string();
+        assert!(help.contains("  ipamctl gc --dry-run"), "{help}");
     }
 
     #[test]

@@ -1,16 +1,36 @@
 //! The commands, one file each, and what they share: the way to the store.
 
+pub mod check;
+pub mod completions;
+pub mod doctor;
+pub mod explain;
 pub mod export;
+pub mod filters;
+pub mod freeze;
 pub mod gc;
 pub mod import;
 pub mod init;
+mod listing;
 pub mod ls;
+pub mod man;
+pub mod node;
+pub mod pod;
 pub mod ranges;
 mod reading;
+pub mod release;
+pub mod repair;
+pub mod reserve;
+mod standing;
+pub mod status;
+pub mod thaw;
+pub mod unreserve;
+pub mod watch;
+pub mod who;
 
 use std::time::Duration;
 
 use anyhow::anyhow;
+use ipam_plugin::config::{EtcdAccess, NodeFile};
 use store::clock::{Clock, SystemClock};
 use store::etcd::Client;
 use store::gate::Gate;
@@ -19,8 +39,8 @@ use store::retry::Deadline;
 use store::store::Store;
 use store::txn::Etcd;
 
-use crate::access::given;
-use crate::cli::{Cli, Command};
+use crate::access::{EtcdFlags, given};
+use crate::cli::{AnyCommand, Cli, Command, Standalone};
 use crate::config;
 use crate::network;
 use crate::output::Output;
@@ -58,9 +78,24 @@ pub enum Verdict {
 /// # Errors
 /// Whatever kept the command from being carried out.
 pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> {
-    let context = connect(cli, output)?;
+    let command = match &cli.command {
+        AnyCommand::WithStore(command) => command,
+        AnyCommand::Standalone(command) => return Box::pin(standalone(cli, command, output)).await,
+    };
+    let (context, file) = connect(cli, &cli.etcd, output)?;
     let done = |()| Verdict::Done;
-    match &cli.command {
+    match command {
+        Command::Check(options) => check::run(&context, output, options).await,
+        Command::Doctor(options) => {
+            let etcd = context.store.etcd();
+            let machine = doctor::Machine {
+                settings: etcd.settings(),
+                file: file.as_ref(),
+            };
+            let members = etcd.members().await?;
+            doctor::run(&context, output, options, &machine, members).await
+        }
+        Command::Freeze(options) => freeze::run(&context, output, options).await.map(done),
         Command::Export(options) => export::run(&context, output, options).await.map(done),
         Command::Gc(options) => gc::run(&context, output, options).await.map(done),
         Command::Import(options) => {
@@ -75,31 +110,90 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             let raise = async |term| etcd.raise_term(term).await;
             init::run(&context, output, raise).await.map(done)
         }
-        Command::Ls => ls::run(&context, output).await.map(done),
+        Command::Quarantine(options) => {
+            reserve::run(&context, output, reserve::Kind::Quarantine, options).await
+        }
+        Command::Release(options) => release::run(&context, output, options).await,
+        Command::Repair(options) => repair::run(&context, output, options).await,
+        Command::Reserve(options) => {
+            reserve::run(&context, output, reserve::Kind::Reservation, options).await
+        }
+        Command::Unreserve(options) => unreserve::run(&context, output, options).await,
+        Command::Status => {
+            let members = context.store.etcd().members().await?;
+            status::run(&context, output, members).await
+        }
+        Command::Thaw(options) => thaw::run(&context, output, options).await.map(done),
+        Command::Ls(options) => ls::run(&context, output, options).await.map(done),
+        Command::Pod(options) => pod::run(&context, output, options).await,
         Command::Ranges => ranges::run(&context, output).await.map(done),
+        Command::Watch(options) => watch::run(&context, output, options).await.map(done),
+        Command::Who(options) => who::run(&context, output, options).await,
     }
 }
 
-/// The store of the settings. Nothing is asked of it yet.
-fn connect(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Context<Client, SystemClock>> {
+async fn standalone(
+    cli: &Cli,
+    command: &Standalone,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Verdict> {
+    match command {
+        Standalone::Completions(options) => completions::run(output, *options)?,
+        Standalone::Explain(options) => {
+            let place = explain::Place::new(cli, std::env::var("ETCD_IPAM_CONFIG").ok())?;
+            let open = |target: explain::Target| {
+                open(&target.access, target.gate, target.cluster, cli.timeout)
+            };
+            return Box::pin(explain::run(&place, open, output, options)).await;
+        }
+        Standalone::Man(options) => man::run(output, options)?,
+        Standalone::Node(command) => {
+            if let Some(task) = &command.task {
+                return Box::pin(task.run(cli, output)).await;
+            }
+            let (context, _) = connect(cli, &cli.etcd, output)?;
+            return Box::pin(node::run(&context, output, command)).await;
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+/// The store of the settings, of which nothing is asked yet, and the node's file.
+fn connect(
+    cli: &Cli,
+    etcd: &EtcdFlags,
+    output: &mut Output<'_>,
+) -> anyhow::Result<(Context<Client, SystemClock>, Option<NodeFile>)> {
     let environment = std::env::var("ETCD_IPAM_CONFIG").ok();
-    let found = config::find(&cli.etcd, environment.as_deref())?;
+    let found = config::find(etcd, environment.as_deref())?;
     for warning in &found.warnings {
         output.warn(warning);
     }
-    let settings = found.access.settings().map_err(|error| {
-        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
-    })?;
-    let prefix = found.access.prefix().to_owned();
     let gate = Gate {
         store_id: found.access.store_id().map(str::to_owned),
         memory: None,
     };
+    let cluster = given(cli.cluster.as_ref()).unwrap_or(found.cluster);
+    let context = open(&found.access, gate, cluster, cli.timeout)?;
+    Ok((context, found.file))
+}
+
+/// A store, of which such things are expected. Nothing is asked of it yet.
+fn open(
+    access: &EtcdAccess,
+    gate: Gate,
+    cluster: String,
+    timeout: Duration,
+) -> anyhow::Result<Context<Client, SystemClock>> {
+    let settings = access.settings().map_err(|error| {
+        anyhow!("{error} (as flag and variable etcd.ca_file is --ca-file and IPAMCTL_CA_FILE, and so on)")
+    })?;
+    let prefix = access.prefix().to_owned();
     let keys = Keyspace::new(&prefix);
     Ok(Context {
         store: Store::new(Client::new(settings), SystemClock::start(), keys, gate),
         prefix,
-        cluster: given(cli.cluster.as_ref()).unwrap_or(found.cluster),
-        timeout: cli.timeout,
+        cluster,
+        timeout,
     })
 }

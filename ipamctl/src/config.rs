@@ -12,6 +12,8 @@ pub struct Found {
     pub access: EtcdAccess,
     /// The cluster that the file names, else `default`.
     pub cluster: String,
+    /// The file, where there is one.
+    pub file: Option<NodeFile>,
     /// For people.
     pub warnings: Vec<String>,
 }
@@ -51,7 +53,7 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
     let section = file.as_ref().map_or(&nothing, NodeFile::section);
     let cluster = section.cluster().to_owned();
     if !access.has_endpoints() {
-        let file = file.map_or_else(
+        let file = file.as_ref().map_or_else(
             || "no such file was found".to_owned(),
             |file| match file.problem() {
                 Some(problem) => problem.to_string(),
@@ -66,12 +68,16 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
     Ok(Found {
         access,
         cluster,
+        file,
         warnings,
     })
 }
 
 /// The file that somebody asked for by name; no other will do.
-fn named(path: &str) -> anyhow::Result<NodeFile> {
+///
+/// # Errors
+/// Where there is none, or it cannot be read.
+pub fn named(path: &str) -> anyhow::Result<NodeFile> {
     let search = NodeFile::find(Some(path), None)?;
     match search.file {
         Some(file) if search.warnings.is_empty() => Ok(file),

@@ -5,12 +5,17 @@
 
 pub mod access;
 pub mod archive;
+pub mod arguments;
+pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod inventory;
 pub mod network;
+pub mod operator;
 pub mod output;
 pub mod pods;
+pub mod state;
 pub mod text;
 
 #[cfg(test)]

@@ -12,10 +12,22 @@ use serde::Serialize;
 pub use lease_gc::report::Count;
 
 pub use self::progress::Progress;
-pub use self::table::{Align, Table};
+pub use self::table::{Align, Growing, Table};
 
 use crate::cli::Format;
 use crate::text::printable;
+
+/// What a result looks like to people.
+pub trait Text {
+    /// Writes it, line by line.
+    fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl Text for String {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.as_bytes())
+    }
+}
 
 /// Where a command says what it found.
 pub struct Output<'a> {
@@ -51,10 +63,10 @@ impl<'a> Output<'a> {
     }
 
     /// Prints a result: `value` for programs, or what `text` makes of it for people.
-    pub fn result<T: Serialize>(
+    pub fn result<T: Serialize, P: Text>(
         &mut self,
         value: &T,
-        text: impl FnOnce(&T) -> String,
+        text: impl FnOnce(&T) -> P,
     ) -> io::Result<()> {
         let mut out = io::BufWriter::new(&mut *self.out);
         match self.format {
@@ -62,9 +74,15 @@ impl<'a> Output<'a> {
                 serde_json::to_writer_pretty(&mut out, value)?;
                 out.write_all(b"\n")?;
             }
-            Format::Table => out.write_all(text(value).as_bytes())?,
+            Format::Table => text(value).write(&mut out)?,
         }
         out.flush()
+    }
+
+    /// Prints a result that has a form of its own, whatever the format.
+    pub fn document(&mut self, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)?;
+        self.out.flush()
     }
 
     /// Where results go that are not one document, such as an export.
@@ -78,6 +96,21 @@ impl<'a> Output<'a> {
             Format::Table => Progress::shown(things, total),
             Format::Json => Progress::hidden(),
         }
+    }
+
+    /// Prints one of many results as soon as it is known: on a line of its own.
+    pub fn line<T: Serialize>(
+        &mut self,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        let mut line = match self.format {
+            Format::Json => serde_json::to_string(value)?,
+            Format::Table => text(value),
+        };
+        line.push('\n');
+        self.out.write_all(line.as_bytes())?;
+        self.out.flush()
     }
 
     /// Says something that is no result.
@@ -156,6 +189,8 @@ mod tests {
             let mut output = Output::new(format, &mut out, &mut err);
             let long = "x".repeat(100_000);
             let error = output.result(&long, Clone::clone).unwrap_err();
+            assert!(is_closed_pipe(&error.into()));
+            let error = output.line(&long, Clone::clone).unwrap_err();
             assert!(is_closed_pipe(&error.into()));
         }
         assert!(!is_closed_pipe(&anyhow::anyhow!("no etcd")));

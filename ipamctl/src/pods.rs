@@ -1,5 +1,7 @@
 //! Which pods live, for the commands that must know: from the Kubernetes API or from a file.
 
+mod life;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use clap::Args;
 use lease_gc::pods::{File, Kubernetes, Source};
 use store::clock::Clock;
 use store::txn::Etcd;
+
+pub use self::life::{Life, Lives, is_younger};
 
 use crate::command::Context;
 use crate::output::Output;
@@ -61,7 +65,11 @@ impl PodsFlags {
         Ok(Some(source))
     }
 
-    async fn open(&self) -> anyhow::Result<Option<Source>> {
+    /// The same, whatever cluster it is of.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub async fn open(&self) -> anyhow::Result<Option<Source>> {
         if let Some(path) = &self.pods_from {
             return Ok(Some(Source::File(File::open(path).await?)));
         }

@@ -1,8 +1,8 @@
 //! A store in memory, so that commands can be tried without an etcd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,14 @@ pub(crate) struct FakeEtcd {
     /// The one key that hangs on a lease.
     leased: Mutex<Option<String>>,
     term: AtomicU64,
+    revision: AtomicI64,
+    /// What the watches will tell, one after the other, and from where they were asked to.
+    watches: Mutex<VecDeque<Vec<Told>>>,
+    watched: Mutex<Vec<i64>>,
 }
+
+/// What a watch tells at once.
+pub(crate) type Told = Result<Changes, EtcdError>;
 
 impl FakeEtcd {
     pub(crate) fn of(entries: &[(&str, &str)]) -> Self {
@@ -39,7 +46,24 @@ impl FakeEtcd {
             entries: Mutex::new(entries.iter().map(owned).collect()),
             leased: Mutex::default(),
             term: AtomicU64::new(2),
+            revision: AtomicI64::new(1),
+            watches: Mutex::default(),
+            watched: Mutex::default(),
         }
+    }
+
+    pub(crate) fn set_revision(&self, revision: i64) {
+        self.revision.store(revision, Ordering::Relaxed);
+    }
+
+    /// The next watch will tell this.
+    pub(crate) fn tell(&self, told: impl Into<Vec<Told>>) {
+        self.watches.lock().unwrap().push_back(told.into());
+    }
+
+    /// From which revisions on it was watched.
+    pub(crate) fn watched(&self) -> Vec<i64> {
+        self.watched.lock().unwrap().clone()
     }
 
     pub(crate) fn set_term(&self, term: u64) {
@@ -66,7 +90,7 @@ impl FakeEtcd {
     }
 
     fn get(&self, get: &Get) -> GetReply {
-        assert_eq!(get.view, View::Entries, "only these are asked for");
+        assert_ne!(get.view, View::GreatestValues, "not asked for");
         let end = match &get.end {
             Some(end) => Bound::Excluded(end.clone()),
             None => Bound::Included(get.key.clone()),
@@ -76,16 +100,22 @@ impl FakeEtcd {
         let mut found: Vec<_> = found
             .map(|(key, value)| Entry {
                 key: key.clone(),
-                value: value.clone(),
+                value: match get.view {
+                    View::Entries => value.clone(),
+                    _ => Vec::new(),
+                },
                 mod_revision: 1,
             })
             .collect();
         let count = found.len();
+        if get.view == View::Count {
+            found.clear();
+        }
         if get.limit > 0 {
             found.truncate(get.limit.try_into().unwrap());
         }
         GetReply {
-            more: found.len() < count,
+            more: get.view != View::Count && found.len() < count,
             count: count.try_into().unwrap(),
             entries: found,
         }
@@ -96,8 +126,12 @@ impl Etcd for FakeEtcd {
     async fn txn(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
         let succeeded = txn.compares.iter().all(|compare| match compare {
             Compare::Absent(key) => !self.entries().contains_key(key),
+            // Every key has the same.
+            Compare::ModRevision(key, revision) => {
+                *revision == 1 && self.entries().contains_key(key)
+            }
             Compare::Value(key, value) => self.entries().get(key) == Some(value),
-            other => panic!("not asked for: {other:?}"),
+            Compare::CreateRevision(..) => panic!("not asked for: {compare:?}"),
         });
         let branch = if succeeded { &txn.then } else { &txn.otherwise };
         let results = branch.iter().map(|op| match op {
@@ -106,18 +140,22 @@ impl Etcd for FakeEtcd {
                 self.entries().insert(key.clone(), value.clone());
                 OpReply::Put
             }
+            Op::Delete(key) => {
+                self.entries().remove(key);
+                OpReply::Delete
+            }
             Op::PutLeased(key, value, _) => {
                 self.entries().insert(key.clone(), value.clone());
                 *self.leased.lock().unwrap() = Some(key.clone());
                 OpReply::Put
             }
-            other => panic!("not asked for: {other:?}"),
+            Op::Txn(_) => panic!("not asked for: {op:?}"),
         });
         Ok(TxnReply {
             results: results.collect(),
             succeeded,
             header: Header {
-                revision: 1,
+                revision: self.revision.load(Ordering::Relaxed),
                 raft_term: self.term.load(Ordering::Relaxed),
             },
         })
@@ -125,7 +163,7 @@ impl Etcd for FakeEtcd {
 }
 
 impl Coordination for FakeEtcd {
-    type Watch = NoWatch;
+    type Watch = FakeWatch;
 
     async fn grant(&self, _: Duration) -> Result<LeaseId, EtcdError> {
         Ok(LeaseId(1))
@@ -143,17 +181,22 @@ impl Coordination for FakeEtcd {
         Ok(())
     }
 
-    async fn watch(&self, _: &KeyRange, _: i64) -> Result<NoWatch, EtcdError> {
-        panic!("not asked for")
+    async fn watch(&self, _: &KeyRange, from: i64) -> Result<FakeWatch, EtcdError> {
+        self.watched.lock().unwrap().push(from);
+        let told = self.watches.lock().unwrap().pop_front();
+        Ok(FakeWatch(told.expect("one more watch").into()))
     }
 }
 
-/// Commands watch nothing.
-pub(crate) struct NoWatch;
+/// Tells what it was given to tell, and then nothing any more.
+pub(crate) struct FakeWatch(VecDeque<Told>);
 
-impl Watch for NoWatch {
-    async fn next(&mut self) -> Result<Changes, EtcdError> {
-        panic!("not asked for")
+impl Watch for FakeWatch {
+    async fn next(&mut self) -> Told {
+        match self.0.pop_front() {
+            Some(told) => told,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -199,8 +242,19 @@ pub(crate) async fn ran(
     format: Format,
     command: impl AsyncFnOnce(&mut Output<'_>) -> anyhow::Result<()>,
 ) -> Ran {
+    ran_asking(format, "", command).await
+}
+
+/// The same with somebody there who answers.
+pub(crate) async fn ran_asking(
+    format: Format,
+    answers: &str,
+    command: impl AsyncFnOnce(&mut Output<'_>) -> anyhow::Result<()>,
+) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let outcome = command(&mut Output::new(format, &mut out, &mut err)).await;
+    let mut answers = answers.as_bytes();
+    let output = Output::new(format, &mut out, &mut err);
+    let outcome = command(&mut output.asking(&mut answers)).await;
     Ran {
         outcome,
         out: String::from_utf8(out).unwrap(),

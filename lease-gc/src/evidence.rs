@@ -12,6 +12,7 @@
 
 pub mod adoption;
 mod breaker;
+mod claimants;
 mod finding;
 mod judge;
 mod label;
@@ -26,6 +27,7 @@ pub(crate) use label::labels;
 use std::time::Duration;
 
 pub use breaker::{Breaker, BreakerKind, Tripped};
+pub use claimants::{claimants, rival};
 pub use finding::{Conflict, Evidence, Finding, KeepReason};
 pub use judge::judge;
 pub use marks::{Marks, Reading, Sweep, Verdict};

@@ -16,7 +16,6 @@ use store::collect::Fenced;
 use store::coordination::{Change, Changes, Coordination, Watch as _};
 use store::election::Fence;
 use store::etcd::EtcdError;
-use store::record::OwnerRecord;
 use store::retry::Deadline;
 use store::store::Store;
 
@@ -196,18 +195,12 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
     /// The tenancies that a change ended: all of a record that was deleted, and those of an earlier
     /// life of the machine where the same attachment got its addresses anew.
     fn tenancies(&self, change: &Change, until: &str) -> Vec<Tenancy> {
-        let attachment = self.store.keys().parse_owner(&change.key);
-        let before = change
-            .before
-            .as_deref()
-            .and_then(|value| OwnerRecord::parse(value).ok());
-        let (Some(attachment), Some(before)) = (attachment, before) else {
+        let owner = change.of_owner(self.store.keys());
+        let Some((attachment, before, now)) =
+            owner.and_then(|owner| Some((owner.attachment, owner.before?, owner.now)))
+        else {
             return Vec::new();
         };
-        let now = change
-            .value
-            .as_deref()
-            .and_then(|value| OwnerRecord::parse(value).ok());
         let why = match &now {
             Some(now) if now.boot.id == before.boot.id => return Vec::new(),
             Some(_) => "restarted",

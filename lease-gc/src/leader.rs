@@ -217,6 +217,11 @@ impl Collector {
                 Mode::Leading(fence)
             };
             let (report, void) = self.sweep(&mut memory, mode).await;
+            // What an operator only asked about is not how things stand.
+            if dry_run == self.dry_run {
+                let next = self.schedule.next_after(&Zoned::now());
+                self.publish(fence, &report, next.as_ref()).await;
+            }
             if let Occasion::Request(pending) = occasion {
                 self.answer(fence, pending, report).await;
             }

@@ -7,6 +7,7 @@
 //! * [`evidence`]: what proves that a holder is dead, and how long the proof must stand. Pure.
 //! * [`report`]: what a sweep found and did. [`metrics`], [`http`], [`status`], [`history`],
 //!   [`events`] and [`log`] tell the world.
+//! * [`texts`]: many names in little memory.
 
 pub mod chain;
 pub mod cli;
@@ -22,9 +23,11 @@ pub mod metrics;
 pub mod once;
 pub mod page;
 pub mod pods;
+mod publish;
 pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod signals;
 pub mod status;
 pub mod sweep;
+pub mod texts;

@@ -79,7 +79,7 @@ impl Collector {
 
     async fn sweep_and_confirm(&self, mode: Mode<'_>) -> Result<[SweepReport; 2], OnceError> {
         let mut memory = Memory::default();
-        let first = completed(self.sweep(&mut memory, mode).await)?;
+        let first = self.sweep_and_tell(&mut memory, mode).await?;
         let wait = memory.longest_wait();
         if !wait.is_zero() {
             tracing::info!(
@@ -88,8 +88,20 @@ impl Collector {
             );
         }
         self.store.clock().sleep(wait).await;
-        let second = completed(self.sweep(&mut memory, mode).await)?;
+        let second = self.sweep_and_tell(&mut memory, mode).await?;
         Ok([first, second])
+    }
+
+    async fn sweep_and_tell(
+        &self,
+        memory: &mut Memory,
+        mode: Mode<'_>,
+    ) -> Result<SweepReport, VoidReason> {
+        let (report, void) = self.sweep(memory, mode).await;
+        if let Mode::Leading(fence) = mode {
+            self.publish(fence, &report, None).await;
+        }
+        void.map_or(Ok(report), Err)
     }
 
     /// A leader that died is waited for, one that lives is not.
@@ -114,8 +126,4 @@ impl Collector {
             }),
         }
     }
-}
-
-fn completed((report, void): (SweepReport, Option<VoidReason>)) -> Result<SweepReport, VoidReason> {
-    void.map_or(Ok(report), Err)
 }

@@ -45,6 +45,9 @@ pub struct SweepReport {
     pub adopted: u64,
     /// How many addresses had rested long enough and are free again.
     pub rests_ended: u64,
+    /// How many addresses were reserved or quarantined until a time that is past, and are free
+    /// again.
+    pub reservations_ended: u64,
     /// Addresses that two claim.
     pub conflicts: Newest<Conflict>,
     /// Breakers that stopped releases.
@@ -71,6 +74,7 @@ impl SweepReport {
             releases: Newest::default(),
             adopted: 0,
             rests_ended: 0,
+            reservations_ended: 0,
             conflicts: Newest::default(),
             breakers: Vec::new(),
             damaged: Newest::default(),
@@ -260,6 +264,7 @@ mod tests {
                 }]},
                 "adopted": 0,
                 "rests_ended": 0,
+                "reservations_ended": 0,
                 "conflicts": {"total": 0, "newest": []},
                 "breakers": [],
                 "damaged": {"total": 0, "newest": []},

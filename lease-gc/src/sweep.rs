@@ -195,8 +195,9 @@ impl Collector {
         .await?;
         let records = desk.end_of_owners();
         reading.plausible(records > 0)?;
+        let wall = self.store.clock().wall();
         self.read(keys.all_addresses(), survey, |entry| {
-            desk.address(cluster, &entry, self.store.parse_address(&entry));
+            desk.address(cluster, wall, &entry, self.store.parse_address(&entry));
         })
         .await?;
         if self.adopt {

@@ -8,7 +8,7 @@ pub trait Clock: Sync {
     /// How long it has been since some fixed moment of this process; never goes back.
     fn monotonic(&self) -> Duration;
 
-    /// The time on the wall, for people and for rests that are long over.
+    /// The time on the wall, for people, and for rests and reservations that are long over.
     fn wall(&self) -> SystemTime;
 
     /// Waits.

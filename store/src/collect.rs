@@ -101,11 +101,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         owner: &Owner,
         deadline: Deadline,
     ) -> Result<Fenced<Option<i64>>, EtcdError> {
-        let resting = owner.record.cooldown_s > 0;
-        match self.release_fenced(fence, owner, resting, deadline).await {
+        let rest = self.rest(&owner.attachment, &owner.record);
+        let resting = rest.is_some();
+        match self.release_fenced(fence, owner, rest, deadline).await {
             // As in every release: rather no rest than no release.
             Err(EtcdError::NoSpace(_)) if resting => {
-                self.release_fenced(fence, owner, false, deadline).await
+                self.release_fenced(fence, owner, None, deadline).await
             }
             outcome => outcome,
         }
@@ -115,7 +116,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         &self,
         fence: &Fence,
         owner: &Owner,
-        resting: bool,
+        leave: Option<String>,
         deadline: Deadline,
     ) -> Result<Fenced<Option<i64>>, EtcdError> {
         let Owner {
@@ -123,7 +124,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             record,
             judged,
         } = owner;
-        let mut release = self.release_txn(attachment, judged, record, resting);
+        let mut release = self.release_txn(attachment, judged, record, leave);
         release.otherwise = vec![Op::Get(Get::key(&judged.key))];
         let txn = self.fenced(fence, release);
         let mut lost = false;
@@ -273,6 +274,27 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         Ok(match recorded {
             Some(recorded) if recorded.value == uid.as_bytes() => Fenced::Done(()),
             _ => refusal,
+        })
+    }
+
+    /// Writes a key of the leader's own, also in a frozen store.
+    pub(crate) async fn put_as_leader(
+        &self,
+        fence: &Fence,
+        key: String,
+        value: Vec<u8>,
+        deadline: Deadline,
+    ) -> Result<Fenced<()>, EtcdError> {
+        let txn = Txn {
+            compares: fence.compares().into(),
+            then: vec![Op::Put(key, value)],
+            otherwise: vec![],
+        };
+        let reply = self.persist(&txn, deadline).await?;
+        Ok(if reply.succeeded {
+            Fenced::Done(())
+        } else {
+            Fenced::NotLeader
         })
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::etcd::EtcdError;
-use crate::key::KeyRange;
+use crate::key::{KeyRange, Keyspace};
+use crate::names::Attachment;
+use crate::record::OwnerRecord;
 use crate::store::Store;
 use crate::txn::{Etcd, Header};
 
@@ -82,6 +84,29 @@ pub struct Change {
     pub before: Option<Vec<u8>>,
     /// Whether the change created it.
     pub created: bool,
+}
+
+/// A change of an owner record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerChange {
+    /// Whose record it is.
+    pub attachment: Attachment,
+    /// What it was; `None` if there was none, or if it cannot be known or read any more.
+    pub before: Option<OwnerRecord>,
+    /// What it is; `None` if it is gone or cannot be read.
+    pub now: Option<OwnerRecord>,
+}
+
+impl Change {
+    /// What it did to an owner record; `None` if its key is not that of one.
+    pub fn of_owner(&self, keys: &Keyspace) -> Option<OwnerChange> {
+        let record = |value: &Option<Vec<u8>>| OwnerRecord::parse(value.as_deref()?).ok();
+        Some(OwnerChange {
+            attachment: keys.parse_owner(&self.key)?,
+            before: record(&self.before),
+            now: record(&self.value),
+        })
+    }
 }
 
 impl<E: Coordination, C: Clock> Store<E, C> {

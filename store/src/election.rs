@@ -307,6 +307,7 @@ const fn is_hopeless(error: &EtcdError) -> bool {
     matches!(error, EtcdError::Denied { .. })
 }
 
-fn leader_record(value: &[u8]) -> LeaderRecord {
+/// What of a leader's record can be read.
+pub(crate) fn leader_record(value: &[u8]) -> LeaderRecord {
     serde_json::from_slice(value).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use crate::election::Fence;
 use crate::etcd::EtcdError;
 use crate::retry::Deadline;
 use crate::store::Store;
-use crate::txn::{Etcd, Op, Txn};
+use crate::txn::Etcd;
 
 /// The value of the history key.
 #[derive(Serialize, Deserialize)]
@@ -47,16 +47,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<Fenced<()>, EtcdError> {
         let value = serde_json::to_vec(&Position { revision }).unwrap_or_default();
-        let txn = Txn {
-            compares: fence.compares().into(),
-            then: vec![Op::Put(self.keys.history(cluster), value)],
-            otherwise: vec![],
-        };
-        let reply = self.persist(&txn, deadline).await?;
-        Ok(if reply.succeeded {
-            Fenced::Done(())
-        } else {
-            Fenced::NotLeader
-        })
+        let key = self.keys.history(cluster);
+        self.put_as_leader(fence, key, value, deadline).await
     }
 }

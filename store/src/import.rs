@@ -138,7 +138,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
     ///
     /// # Errors
     /// [`EtcdError`] if etcd could not be asked.
-    pub async fn standing<'a>(
+    pub async fn values_of<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
         deadline: Deadline,

@@ -10,7 +10,7 @@ use crate::gate::{Admitted, Refusal};
 use crate::key::{KeyRange, holder_name};
 use crate::names::{Attachment, Space};
 use crate::range::Range;
-use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord};
+use crate::record::{DamagedValue, HeldAddress, Holder, OwnerRecord, RangeRecord, StoreRecord};
 use crate::release::Judged;
 use crate::retry::Deadline;
 use crate::scan::Scan;
@@ -111,6 +111,19 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         Ok(self.admit(header, store, freeze))
     }
 
+    /// The store's birth certificate, whatever speaks against using that store; `None` where there
+    /// is none. The inner error says that it cannot be read.
+    ///
+    /// # Errors
+    /// [`EtcdError`] if etcd could not be asked.
+    pub async fn birth_certificate(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Option<Result<StoreRecord, DamagedValue>>, EtcdError> {
+        let (_, entry) = self.read_key(self.keys.store(), deadline).await?;
+        Ok(entry.map(|entry| StoreRecord::parse(&entry.value)))
+    }
+
     /// The owner record of an attachment, or `None` where it has none.
     ///
     /// # Errors
@@ -165,6 +178,20 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
         self.owners_in(self.keys.owners_of(cluster, node, network), deadline)
+            .await
+    }
+
+    /// Everything that one node holds, read at one time.
+    ///
+    /// # Errors
+    /// As [`Store::owners_on_node`].
+    pub async fn owners_of_node(
+        &self,
+        cluster: &str,
+        node: &str,
+        deadline: Deadline,
+    ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
+        self.owners_in(self.keys.owners_of_node(cluster, node), deadline)
             .await
     }
 
@@ -293,13 +320,12 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         record: RangeRecord,
         deadline: Deadline,
     ) -> Result<RangeUsage, EtcdError> {
-        let stretch = self.keys.addresses(&space, record.bounds);
-        let mut usage = RangeUsage::new(space, record);
-        for entry in self.entries(stretch, deadline).await? {
-            if let Ok((_, address, holder)) = self.parse_address(&entry) {
-                usage.count(address, holder.ok().as_ref());
-            }
-        }
+        let span = record.bounds;
+        let mut usage = RangeUsage::new(space.clone(), record);
+        self.each_holder(&space, span, deadline, |address, holder| {
+            usage.count(address, holder.ok().as_ref());
+        })
+        .await?;
         Ok(usage)
     }
 

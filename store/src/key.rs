@@ -6,7 +6,8 @@
 //! <prefix>/v1/addr/<space>/<address>
 //! <prefix>/v1/owner/<cluster>/<node>/<network>/<container>/<ifname>
 //! <prefix>/v1/range/<space>/<range>
-//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity}
+//! <prefix>/v1/gc/<cluster>/{leader,request,history,identity,last}
+//! <prefix>/v1/node/<cluster>/<node>/report
 //! ```
 //!
 //! Segments are percent-encoded, so no name can escape its place and different names never share a
@@ -47,6 +48,21 @@ impl KeyRange {
         Self {
             start: key.to_owned(),
             end: format!("{key}\0"),
+        }
+    }
+
+    /// What is left of the stretch, which ends a directory's name, after all that lies in the same
+    /// directory of it as `key`.
+    pub(crate) fn after_segment(&self, key: &str) -> Self {
+        let name = key
+            .strip_prefix(&self.start)
+            .and_then(|rest| rest.split_once('/'));
+        match name {
+            Some((name, _)) => Self {
+                start: Self::under(format!("{}{name}/", self.start)).end,
+                end: self.end.clone(),
+            },
+            None => self.after(key),
         }
     }
 
@@ -129,6 +145,20 @@ impl Keyspace {
         KeyRange::under(format!("{}/addr/", self.root))
     }
 
+    /// The space that an address key lies in, and all keys of that space. `None`: not a space that
+    /// this module spells.
+    pub(crate) fn space_of(&self, key: &str) -> (Option<Space>, KeyRange) {
+        let addresses = self.all_addresses().start;
+        let segment = key.strip_prefix(&addresses).unwrap_or_default();
+        match segment.split_once('/') {
+            Some((segment, _)) => (
+                parse_space(segment),
+                KeyRange::under(format!("{addresses}{segment}/")),
+            ),
+            None => (None, KeyRange::of_key(key)),
+        }
+    }
+
     /// The owner record of an attachment.
     pub fn owner(&self, attachment: &Attachment) -> String {
         format!("{}/owner/{}", self.root, holder_name(attachment))
@@ -143,6 +173,12 @@ impl Keyspace {
     pub fn owners_of(&self, cluster: &str, node: &str, network: &str) -> KeyRange {
         let [cluster, node, network] = [cluster, node, network].map(encode);
         KeyRange::under(format!("{}/owner/{cluster}/{node}/{network}/", self.root))
+    }
+
+    /// The owner records of one node.
+    pub fn owners_of_node(&self, cluster: &str, node: &str) -> KeyRange {
+        let [cluster, node] = [cluster, node].map(encode);
+        KeyRange::under(format!("{}/owner/{cluster}/{node}/", self.root))
     }
 
     /// The owner records of one cluster.
@@ -170,8 +206,24 @@ impl Keyspace {
         self.collector(cluster, "identity")
     }
 
+    /// How the last sweep ended.
+    pub fn last_sweep(&self, cluster: &str) -> String {
+        self.collector(cluster, "last")
+    }
+
+    /// Everything of every cluster's collector.
+    pub fn all_collectors(&self) -> KeyRange {
+        KeyRange::under(format!("{}/gc/", self.root))
+    }
+
     fn collector(&self, cluster: &str, what: &str) -> String {
         format!("{}/gc/{}/{what}", self.root, encode(cluster))
+    }
+
+    /// What a node says that it holds.
+    pub fn report(&self, cluster: &str, node: &str) -> String {
+        let [cluster, node] = [cluster, node].map(encode);
+        format!("{}/node/{cluster}/{node}/report", self.root)
     }
 
     /// What was configured for a range.
@@ -193,6 +245,45 @@ impl Keyspace {
         format!("{}/addr/{}/", self.root, space_segment(space))
     }
 
+    /// The stretches under the prefix where neither addresses nor owners nor ranges lie.
+    pub fn elsewhere(&self) -> Vec<KeyRange> {
+        let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
+        // Under no prefix lies all that others keep in this etcd.
+        let whole = if prefix.is_empty() {
+            &self.root
+        } else {
+            prefix
+        };
+        let whole = KeyRange::under(format!("{whole}/"));
+        let mut taken = [self.all_addresses(), self.all_owners(), self.all_ranges()];
+        taken.sort_by(|one, other| one.start.cmp(&other.start));
+        let starts = std::iter::once(whole.start).chain(taken.iter().map(|one| one.end.clone()));
+        let ends = taken.iter().map(|one| one.start.clone());
+        let gaps = starts.zip(ends.chain([whole.end]));
+        gaps.map(|(start, end)| KeyRange { start, end }).collect()
+    }
+
+    /// Whether a key that lies elsewhere is one of the store's.
+    pub fn is_elsewhere(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(&self.root) else {
+            return false;
+        };
+        let segments: Vec<_> = rest.split('/').collect();
+        let names: &[&str] = match segments.as_slice() {
+            ["", "meta", "store" | "freeze"] => &[],
+            ["", "meta", "recover", cluster]
+            | [
+                "",
+                "gc",
+                cluster,
+                "leader" | "request" | "history" | "identity" | "last",
+            ] => &[cluster],
+            ["", "node", cluster, node, "report"] => &[cluster, node],
+            _ => return false,
+        };
+        names.iter().all(|name| decode(name).is_some())
+    }
+
     /// Reads an address key back. `None`: not a key that this module spells.
     pub fn parse_address(&self, key: &str) -> Option<(Space, Address)> {
         let (space, address) = key
@@ -207,20 +298,40 @@ impl Keyspace {
         parse_holder_name(key.strip_prefix(&self.root)?.strip_prefix("/owner/")?)
     }
 
+    /// The cluster whose owner records, or whose collector's keys, a key is among. `None`: not a
+    /// key that this module spells.
+    pub(crate) fn parse_cluster(&self, key: &str) -> Option<String> {
+        let key = key.strip_prefix(&self.root)?;
+        let rest = key
+            .strip_prefix("/owner/")
+            .or_else(|| key.strip_prefix("/gc/"))?;
+        decode(rest.split_once('/')?.0)
+    }
+
+    /// Reads the cluster of an election key back. `None`: not a key that this module spells.
+    pub fn parse_leader(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "leader")
+    }
+
     /// Reads the cluster of an identity key back. `None`: not such a key.
     pub fn parse_identity(&self, key: &str) -> Option<String> {
+        self.parse_collector(key, "identity")
+    }
+
+    fn parse_collector(&self, key: &str, wanted: &str) -> Option<String> {
         let (cluster, what) = key
             .strip_prefix(&self.root)?
             .strip_prefix("/gc/")?
             .split_once('/')?;
-        (what == "identity").then(|| decode(cluster))?
+        decode(cluster).filter(|_| what == wanted)
     }
 
-    /// Whether a key belongs to this one store and its collectors (`meta/`, `gc/`), and would mean
-    /// nothing in another.
+    /// Whether a key belongs to this one store, its collectors and its nodes' reports (`meta/`,
+    /// `gc/`, `node/`), and would mean nothing in another.
     pub fn is_of_this_store_alone(&self, key: &str) -> bool {
+        let own = ["/meta/", "/gc/", "/node/"];
         key.strip_prefix(&self.root)
-            .is_some_and(|rest| rest.starts_with("/meta/") || rest.starts_with("/gc/"))
+            .is_some_and(|rest| own.iter().any(|place| rest.starts_with(place)))
     }
 
     /// Reads the space of a range key back. `None`: not a key that this module spells.
@@ -420,6 +531,10 @@ mod tests {
             keys().owner(&attachment),
             "/etcd-ipam/v1/owner/default/node%2Fa/net/c1/eth0"
         );
+        assert_eq!(
+            keys().report("default", "node/a"),
+            "/etcd-ipam/v1/node/default/node%2Fa/report"
+        );
     }
 
     #[test]
@@ -427,6 +542,68 @@ mod tests {
         let short = keys().owners_of("c", "node", "net");
         let other = "/etcd-ipam/v1/owner/c/node/net2/x/eth0".to_owned();
         assert!(!(short.start <= other && other < short.end));
+    }
+
+    #[test]
+    fn every_key_under_the_prefix_lies_in_one_stretch() {
+        let attachment = parse_holder_name("c/n/net/id/eth0").unwrap();
+        let space = Space::Shared("s".into());
+        for (prefix, other) in [
+            ("/etcd-ipam", "/etcd-ipam/v2/x"),
+            ("", "/v1/other"),
+            ("a", "a/b"),
+        ] {
+            let keys = Keyspace::new(prefix);
+            let mut stretches = keys.elsewhere();
+            stretches.extend([keys.all_addresses(), keys.all_owners(), keys.all_ranges()]);
+            for (key, spelled) in [
+                (keys.store(), true),
+                (keys.freeze(), true),
+                (keys.leader("c"), true),
+                (keys.request("c"), true),
+                (keys.history("c"), true),
+                (keys.identity("c/d"), true),
+                (keys.owner(&attachment), false),
+                (keys.address(&space, "10.0.0.1".parse().unwrap()), false),
+                (other.to_owned(), false),
+            ] {
+                let within = |range: &&KeyRange| range.start <= key && key < range.end;
+                assert_eq!(stretches.iter().filter(within).count(), 1, "{key}");
+                assert_eq!(keys.is_elsewhere(&key), spelled, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_space_of_a_key_ends_where_the_next_begins() {
+        let network = Network::new("10.0.0.0".parse().unwrap(), 24).unwrap();
+        for space in [
+            Space::Shared("a".into()),
+            Space::Shared(String::new()),
+            Space::Private("a".into(), network),
+        ] {
+            let key = keys().address(&space, network.first());
+            let (found, stretch) = keys().space_of(&key);
+            assert_eq!(found, Some(space));
+            assert!(stretch.start < key && key < stretch.end);
+            assert!(
+                !(stretch.start..stretch.end)
+                    .contains(&keys().address(&Space::Shared("a-".into()), network.first()))
+            );
+        }
+        for foreign in ["/etcd-ipam/v1/addr/no-slash", "/etcd-ipam/v1/addr/%zz/1"] {
+            let (found, stretch) = keys().space_of(foreign);
+            assert_eq!(found, None);
+            assert!(stretch.start.as_str() <= foreign && *foreign < *stretch.end);
+        }
+    }
+
+    #[test]
+    fn an_election_key_reads_back() {
+        let key = keys().leader("a/b");
+        assert_eq!(keys().parse_leader(&key).as_deref(), Some("a/b"));
+        assert_eq!(keys().parse_leader(&keys().request("a/b")), None);
+        assert_eq!(keys().parse_leader("/etcd-ipam/v1/gc/leader"), None);
     }
 
     #[test]

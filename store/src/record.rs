@@ -7,13 +7,15 @@ mod holder;
 mod meta;
 mod owner;
 mod range;
+mod report;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::holder::{Cooldown, Holder, Reservation, cooldown_value};
+pub use self::holder::{Cooldown, Holder, Reservation};
 pub use self::meta::{FreezeRecord, StoreRecord};
 pub use self::owner::{Boot, HeldAddress, Kind, OwnerRecord, Pod};
 pub use self::range::RangeRecord;
+pub use self::report::{Claim, LARGEST_REPORT, ReportRecord, ReportTooLarge};
 
 /// The version of the records that this code writes and the highest that it reads.
 pub const SCHEMA: u32 = 1;
@@ -36,7 +38,11 @@ pub enum DamagedValue {
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(value: &[u8]) -> Result<T, DamagedValue> {
-    if value.len() > LARGEST_VALUE {
+    parse_up_to(LARGEST_VALUE, value)
+}
+
+fn parse_up_to<T: DeserializeOwned>(largest: usize, value: &[u8]) -> Result<T, DamagedValue> {
+    if value.len() > largest {
         return Err(DamagedValue::TooLarge(value.len()));
     }
     serde_json::from_slice(value).map_err(DamagedValue::Json)
@@ -60,6 +66,7 @@ mod tests {
             let _ = StoreRecord::parse(&bytes);
             let _ = RangeRecord::parse(&bytes);
             let _ = FreezeRecord::parse(&bytes);
+            let _ = ReportRecord::parse(&bytes);
         }
     }
 }

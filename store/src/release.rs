@@ -5,7 +5,7 @@ use crate::etcd::EtcdError;
 use crate::inspect::Owner;
 use crate::key::holder_name;
 use crate::names::Attachment;
-use crate::record::{Cooldown, DamagedValue, OwnerRecord, StoreRecord, cooldown_value};
+use crate::record::{Cooldown, DamagedValue, Holder, OwnerRecord, Reservation, StoreRecord};
 use crate::retry::{Backoff, Deadline, persist};
 use crate::store::Store;
 use crate::txn::{Compare, Entry, Etcd, Get, GetReply, Op, Txn};
@@ -150,17 +150,18 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         judged: &Judged,
         record: &OwnerRecord,
     ) -> Result<bool, EtcdError> {
-        let resting = record.cooldown_s > 0;
+        let rest = self.rest(attachment, record);
+        let resting = rest.is_some();
         let reply = match self
             .etcd
-            .txn(&self.release_txn(attachment, judged, record, resting))
+            .txn(&self.release_txn(attachment, judged, record, rest))
             .await
         {
             // Without space etcd refuses whatever contains a put, but deletes pass: rather no rest
             // for the address than no release.
             Err(EtcdError::NoSpace(_)) if resting => {
                 self.etcd
-                    .txn(&self.release_txn(attachment, judged, record, false))
+                    .txn(&self.release_txn(attachment, judged, record, None))
                     .await
             }
             reply => reply,
@@ -187,23 +188,42 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         persist(&self.clock, deadline, once).await
     }
 
+    /// The same, but what was held goes into quarantine instead of being free, in the same
+    /// transaction.
+    ///
+    /// # Errors
+    /// As [`Store::release_listed`].
+    pub async fn release_into_quarantine(
+        &self,
+        owner: &Owner,
+        why: Reservation,
+        deadline: Deadline,
+    ) -> Result<bool, EtcdError> {
+        let Owner {
+            attachment,
+            record,
+            judged,
+        } = owner;
+        let leave = Holder::Quarantine(why).into_value();
+        let txn = self.release_txn(attachment, judged, record, Some(leave));
+        Ok(self.persist(&txn, deadline).await?.succeeded)
+    }
+
+    /// Deletes the record, and leaves a value at each of its addresses, or none.
     pub(crate) fn release_txn(
         &self,
         attachment: &Attachment,
         judged: &Judged,
         record: &OwnerRecord,
-        resting: bool,
+        leave: Option<String>,
     ) -> Txn {
         let holder = holder_name(attachment);
+        let leave = leave.map(String::into_bytes);
         let addresses = record.addresses.iter().map(|held| {
             let key = self.keys.address(&held.space, held.address);
-            let leave = if resting {
-                Op::Put(
-                    key.clone(),
-                    self.cooldown(&holder, record.cooldown_s).into_bytes(),
-                )
-            } else {
-                Op::Delete(key.clone())
+            let leave = match &leave {
+                Some(value) => Op::Put(key.clone(), value.clone()),
+                None => Op::Delete(key.clone()),
             };
             Op::Txn(Txn {
                 compares: vec![Compare::Value(key, holder.clone().into_bytes())],
@@ -223,12 +243,14 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         }
     }
 
-    fn cooldown(&self, holder: &str, cooldown_s: u64) -> String {
-        cooldown_value(Cooldown {
+    /// What a release leaves at the addresses of a record, where they are to rest.
+    pub(crate) fn rest(&self, attachment: &Attachment, record: &OwnerRecord) -> Option<String> {
+        let rest = || Cooldown {
             released: humantime::format_rfc3339_seconds(self.clock.wall()).to_string(),
-            cooldown_s,
-            was: holder.to_owned(),
-        })
+            cooldown_s: record.cooldown_s,
+            was: holder_name(attachment),
+        };
+        (record.cooldown_s > 0).then(|| Holder::Cooldown(rest()).into_value())
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod elections;
 mod releases;
-mod scene;
+pub(crate) mod scene;
 mod sweeps;
 
 use anyhow::Result;

@@ -1,7 +1,7 @@
 //! The numbers of the README, measured on this machine, as Markdown tables.
 //!
 //! `make measure` builds and finds what it needs. Arguments choose topics: `round-trips`,
-//! `processes`, `footprint`, `parallel`, `collector`, `import`; none means all. Nothing here judges: times
+//! `processes`, `footprint`, `parallel`, `collector`, `operator`; none means all. Nothing here judges: times
 //! depend on the machine, so those of the plugin stand beside host-local's, taken in turns with it.
 
 #![expect(
@@ -13,9 +13,8 @@ mod collector;
 #[path = "../../tests/counting/mod.rs"]
 mod counting;
 mod footprint;
-#[path = "operator/import.rs"]
-mod import;
 mod machine;
+mod operator;
 mod parallel;
 mod processes;
 mod round_trips;
@@ -34,7 +33,7 @@ const TOPICS: [Topic; 6] = [
     ("footprint", footprint::measure),
     ("parallel", parallel::measure),
     ("collector", collector::measure),
-    ("import", import::measure),
+    ("operator", operator::measure),
 ];
 
 fn main() -> Result<()> {

@@ -15,15 +15,18 @@ pub enum Resource {
     Leases,
     /// `events.k8s.io/v1` events.
     Events,
+    /// `k8s.cni.cncf.io/v1` definitions of networks.
+    Networks,
 }
 
 impl Resource {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Pods,
         Self::Nodes,
         Self::Namespaces,
         Self::Leases,
         Self::Events,
+        Self::Networks,
     ];
 
     /// The resource of this group (empty for the core) and plural.
@@ -37,6 +40,7 @@ impl Resource {
             Self::Pods | Self::Nodes | Self::Namespaces => "",
             Self::Leases => "coordination.k8s.io",
             Self::Events => "events.k8s.io",
+            Self::Networks => "k8s.cni.cncf.io",
         }
     }
 
@@ -48,6 +52,7 @@ impl Resource {
             Self::Namespaces => "namespaces",
             Self::Leases => "leases",
             Self::Events => "events",
+            Self::Networks => "network-attachment-definitions",
         }
     }
 
@@ -59,6 +64,7 @@ impl Resource {
             Self::Namespaces => "Namespace",
             Self::Leases => "Lease",
             Self::Events => "Event",
+            Self::Networks => "NetworkAttachmentDefinition",
         }
     }
 
@@ -68,6 +74,7 @@ impl Resource {
             Self::Pods | Self::Nodes | Self::Namespaces => "v1",
             Self::Leases => "coordination.k8s.io/v1",
             Self::Events => "events.k8s.io/v1",
+            Self::Networks => "k8s.cni.cncf.io/v1",
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use store::collect::{Fenced, Taken};
 use store::election::Fence;
 use store::inspect::Owner;
+use store::sweep::LastSweep;
 
 use super::bench::{Bench, CLUSTER, soon};
 use super::sample::{attachment, record};
@@ -16,6 +17,7 @@ struct Writes {
     adopt: Fenced<Result<(), Taken>>,
     identity: Fenced<()>,
     history: Fenced<()>,
+    last_sweep: Fenced<()>,
     answer: Fenced<()>,
 }
 
@@ -30,6 +32,15 @@ fn write(bench: &Bench, fence: &Fence, dead: &Owner) -> Result<Writes> {
     let request = bench.wait(request)??.0.context("no request")??;
     Ok(Writes {
         history: bench.wait(store.record_history(fence, CLUSTER, 7, deadline))??,
+        last_sweep: bench.wait(store.record_sweep(
+            fence,
+            CLUSTER,
+            &LastSweep {
+                error: Some("e".repeat(5000)),
+                ..LastSweep::default()
+            },
+            deadline,
+        ))??,
         answer: bench.wait(store.answer_request(
             fence,
             CLUSTER,
@@ -73,6 +84,7 @@ fn whoever_leads_may_write() -> Result<()> {
         assert_eq!(writes.adopt, Fenced::Done(Ok(())));
         assert_eq!(writes.identity, Fenced::Done(()));
         assert_eq!(writes.history, Fenced::Done(()));
+        assert_eq!(writes.last_sweep, Fenced::Done(()));
         assert_eq!(writes.answer, Fenced::Done(()));
 
         assert!(bench.owner("dead")?.is_none());
@@ -85,6 +97,11 @@ fn whoever_leads_may_write() -> Result<()> {
         assert_eq!(position, Some(7));
         let (pending, _) = bench.wait(store.pending_request(CLUSTER, soon(store)))??;
         assert!(pending.is_none());
+        let clusters = bench.wait(store.clusters(soon(store)))??;
+        let last = clusters.get(CLUSTER).and_then(|one| one.last.as_ref());
+        let last = last.context("no sweep")?.as_ref();
+        let error = last.map(|last| last.error.as_ref().map(String::len));
+        assert_eq!(error.ok().flatten(), Some(1000));
     }
     Ok(())
 }
@@ -109,6 +126,7 @@ fn whoever_led_changes_nothing() -> Result<()> {
             assert_eq!(writes.adopt, Fenced::NotLeader);
             assert_eq!(writes.identity, Fenced::NotLeader);
             assert_eq!(writes.history, Fenced::NotLeader);
+            assert_eq!(writes.last_sweep, Fenced::NotLeader);
             assert_eq!(writes.answer, Fenced::NotLeader);
             assert_eq!(bench.everything()?, before);
         }
@@ -153,6 +171,7 @@ fn a_frozen_store_keeps_every_address_and_its_history_goes_on() -> Result<()> {
         assert_eq!(writes.adopt, Fenced::Frozen("drill".to_owned()));
         assert_eq!(writes.identity, Fenced::Frozen("drill".to_owned()));
         assert_eq!(writes.history, Fenced::Done(()));
+        assert_eq!(writes.last_sweep, Fenced::Done(()));
         assert_eq!(writes.answer, Fenced::Done(()));
         assert_eq!(bench.raw.list(&bench.layout.addresses())?, addresses);
         assert_eq!(bench.raw.list(&bench.layout.owners())?, owners);

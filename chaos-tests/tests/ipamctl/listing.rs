@@ -95,7 +95,23 @@ fn ranges_counts_what_is_allocated_resting_reserved_and_free() -> Result<()> {
 fn an_etcd_that_is_away_is_reported_and_not_waited_for() -> Result<()> {
     let mut lab = Lab::new()?;
     lab.etcd.stop()?;
-    for arguments in [["init"].as_slice(), &["ls"], &["ranges"], &["gc"]] {
+    for arguments in [
+        ["init"].as_slice(),
+        &["check"],
+        &["freeze", "--reason", "drill"],
+        &["gc"],
+        &["ls"],
+        &["node", "n1"],
+        &["pod", "test/pod-c1"],
+        &["ranges"],
+        &["release", "10.0.0.1"],
+        &["reserve", "10.0.0.1", "--reason", "x"],
+        &["status"],
+        &["thaw"],
+        &["watch"],
+        &["who", "10.90.0.1"],
+        &["unreserve", "10.0.0.1"],
+    ] {
         let arguments = [arguments, &["--timeout", "1s"]].concat();
         let output = ctl::run(&[lab.etcd.endpoint()], &arguments)?;
         assert!(!output.status.success(), "{arguments:?}: {output:?}");

@@ -2,7 +2,23 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 
+mod checking;
+mod doctor;
+mod documents;
+mod explain;
+mod explain_pods;
 mod exporting;
+mod freezing;
 mod importing;
+mod install;
 mod listing;
+mod looking;
 mod migrating;
+mod releasing;
+mod repairing;
+mod report;
+mod reserving;
+mod rights;
+mod status;
+mod uninstall;
+mod watching;

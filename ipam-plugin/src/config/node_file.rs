@@ -10,10 +10,10 @@ use super::section::IpamSection;
 use crate::cni::error::{CniError, Code};
 
 /// The file's name in a directory.
-const FILE_NAME: &str = "etcd-ipam.conf";
+pub const FILE_NAME: &str = "etcd-ipam.conf";
 
 /// Where it is looked for when nobody says where it is.
-const USUAL: [&str; 2] = [
+pub const USUAL: [&str; 2] = [
     "/etc/kubernetes/cni/net.d/etcd-ipam.d/etcd-ipam.conf",
     "/etc/cni/net.d/etcd-ipam.d/etcd-ipam.conf",
 ];
@@ -57,7 +57,7 @@ impl NodeFile {
             let Some(path) = path.filter(|path| !path.is_empty()) else {
                 continue;
             };
-            search.file = Self::read_if_there(Path::new(path))?;
+            search.file = Self::read(Path::new(path))?;
             if search.file.is_some() {
                 return Ok(search);
             }
@@ -66,7 +66,7 @@ impl NodeFile {
             ));
         }
         for path in usual {
-            search.file = Self::read_if_there(path)?;
+            search.file = Self::read(path)?;
             if search.file.is_some() {
                 break;
             }
@@ -74,8 +74,10 @@ impl NodeFile {
         Ok(search)
     }
 
-    /// Reads a file, or the file of that name in a directory. `None` where neither exists.
-    fn read_if_there(path: &Path) -> Result<Option<Self>, CniError> {
+    /// Reads a file, or the file `etcd-ipam.conf` in a directory. `None` where neither exists.
+    ///
+    /// Code 5 where it exists but cannot be read, 6 where it is not a JSON object.
+    pub fn read(path: &Path) -> Result<Option<Self>, CniError> {
         let path = if path.is_dir() {
             path.join(FILE_NAME)
         } else {
@@ -95,9 +97,19 @@ impl NodeFile {
                 ));
             }
         };
+        Self::parse(&path, &bytes).map(Some)
+    }
+
+    /// Reads what stands, or is to stand, in the file at `path`.
+    ///
+    /// Code 6 where it is not a JSON object.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CniError> {
         let name = path.display().to_string();
-        let layer = Layer::read(canonical(parse_object(&bytes, &name)?), &name);
-        Ok(Some(Self { path, layer }))
+        let layer = Layer::read(canonical(parse_object(bytes, &name)?), &name);
+        Ok(Self {
+            path: path.to_owned(),
+            layer,
+        })
     }
 
     /// Where the file is.

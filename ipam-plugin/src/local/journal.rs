@@ -66,13 +66,25 @@ impl Journal {
         }
     }
 
+    /// All entries, and the files that cannot be read as one.
+    pub fn entries(&self) -> (Vec<Entry>, Vec<PathBuf>) {
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for name in files::names_in(&self.dir) {
+            let path = self.dir.join(name);
+            match files::read(&path) {
+                Some(entry) => entries.push(entry),
+                // A DEL removed it meanwhile.
+                None if !path.exists() => {}
+                None => unreadable.push(path),
+            }
+        }
+        (entries, unreadable)
+    }
+
     /// The places where this node wrote for a network, each once.
     pub fn places(&self, network: &str) -> Vec<Place> {
         let mut places = Vec::new();
-        for name in files::names_in(&self.dir) {
-            let Some(entry) = files::read::<Entry>(&self.dir.join(name)) else {
-                continue;
-            };
+        for entry in self.entries().0 {
             if entry.name.network == network && !places.contains(&entry.place) {
                 places.push(entry.place);
             }

@@ -7,10 +7,24 @@ use store::gate::{Admitted, Seen};
 
 use super::{Place, files};
 
+/// Where it is in the state directory.
+const DIRECTORY: &str = "seen";
+
 /// The memory of one node for the store of one place.
 pub struct Memory {
     dir: PathBuf,
     name: String,
+}
+
+/// The furthest that this node has seen the store of this id, whatever endpoints led to it.
+pub fn furthest(state_dir: &Path, store_id: &str) -> Option<Seen> {
+    let dir = state_dir.join(DIRECTORY);
+    let memories = files::names_in(&dir).into_iter();
+    let memories = memories.filter_map(|name| files::read::<(String, Seen)>(&dir.join(name)));
+    memories
+        .filter(|(id, _)| id == store_id)
+        .map(|(_, seen)| seen)
+        .max()
 }
 
 impl Memory {
@@ -21,7 +35,7 @@ impl Memory {
         let identity = format!("{}\0{}", endpoints.join("\0"), place.etcd.prefix());
         let name = format!("{:016x}", files::fnv1a(identity.as_bytes()));
         Self {
-            dir: state_dir.join("seen"),
+            dir: state_dir.join(DIRECTORY),
             name,
         }
     }

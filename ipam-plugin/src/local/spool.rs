@@ -76,21 +76,26 @@ impl Spool {
 
     /// All entries, the oldest first. What cannot be read is named in a warning and left.
     pub fn entries(&self) -> Vec<Spooled> {
-        let read = |file: String| {
-            let entry = files::read(&self.dir.join(&file));
-            if entry.is_none() {
-                let path = self.dir.join(&file);
-                tracing::warn!(path = %path.display(), "a spooled release cannot be read");
+        let (entries, unreadable) = self.entries_and_unreadable();
+        for path in unreadable {
+            tracing::warn!(path = %path.display(), "a spooled release cannot be read");
+        }
+        entries
+    }
+
+    /// All entries, the oldest first, and the files that cannot be read as one.
+    pub fn entries_and_unreadable(&self) -> (Vec<Spooled>, Vec<PathBuf>) {
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for file in files::names_in(&self.dir) {
+            let path = self.dir.join(&file);
+            match files::read(&path) {
+                Some(entry) => entries.push(Spooled { file, entry }),
+                // It was delivered meanwhile.
+                None if !path.exists() => {}
+                None => unreadable.push(path),
             }
-            Some(Spooled {
-                file,
-                entry: entry?,
-            })
-        };
-        files::names_in(&self.dir)
-            .into_iter()
-            .filter_map(read)
-            .collect()
+        }
+        (entries, unreadable)
     }
 
     /// Takes out every release of one attachment: it is about to live again.

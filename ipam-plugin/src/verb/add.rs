@@ -13,7 +13,7 @@ use crate::cni::args::Args;
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
 use crate::cni::result;
-use crate::config::answer::{Dns, Route};
+use crate::config::Wanted;
 use crate::local::lock::Lock;
 use crate::local::marker::{self, Marker};
 use crate::local::memory::Memory;
@@ -36,10 +36,7 @@ pub async fn run(
 ) -> Result<(), CniError> {
     let args = Args::parse(args)?;
     let config = &call.config;
-    config.check_type(&call.binary)?;
-    config.section().timeout()?;
-    let claims = config.claims(&args)?;
-    let (routes, dns) = (config.routes()?, config.dns()?);
+    let wanted = config.wanted(&call.binary, &args)?;
     let place = place(call)?;
     let name = call.name(target);
 
@@ -55,8 +52,8 @@ pub async fn run(
 
     let memory = Memory::new(&config.section().state_dir(), &place);
     let store = call.store(&place, memory.read())?;
-    let allocation = allocate(call, &args, &name, &place, &store, &claims).await?;
-    if let Err(error) = hand_over(call, &name, &place, &allocation, out, &routes, &dns) {
+    let allocation = allocate(call, &args, &name, &place, &store, &wanted).await?;
+    if let Err(error) = hand_over(call, &name, &place, &allocation, out, &wanted) {
         take_back(call, &name, &place, &store, &allocation).await;
         return Err(error);
     }
@@ -64,7 +61,7 @@ pub async fn run(
     if let Err(error) = memory.remember(&allocation.admitted) {
         tracing::warn!(%error, "how far the store was seen cannot be remembered");
     }
-    register(call, &place, &store, &claims).await;
+    register(call, &place, &store, &wanted.claims).await;
     Ok(())
 }
 
@@ -85,7 +82,7 @@ async fn allocate(
     name: &LocalName,
     place: &Place,
     store: &EtcdStore,
-    claims: &[Claim],
+    wanted: &Wanted,
 ) -> Result<Allocation, CniError> {
     let record = OwnerRecord {
         v: store::record::SCHEMA,
@@ -95,16 +92,15 @@ async fn allocate(
         pod: args.pod.clone(),
         boot: call.boot.clone(),
         created: humantime::format_rfc3339_millis(now()).to_string(),
-        cooldown_s: call.config.section().cooldown()?.as_secs(),
+        cooldown_s: wanted.cooldown.as_secs(),
         plugin: env!("CARGO_PKG_VERSION").to_owned(),
         other: serde_json::Map::new(),
     };
     let attachment = place.attachment(name);
-    let order = call.config.section().order()?;
     let request = Request {
         attachment: &attachment,
-        claims,
-        order,
+        claims: &wanted.claims,
+        order: wanted.order,
         record: &record,
     };
     let budget = call.budget(budget::ADD);
@@ -122,8 +118,7 @@ fn hand_over(
     place: &Place,
     allocation: &Allocation,
     out: &mut impl Write,
-    routes: &[Route],
-    dns: &Dns,
+    wanted: &Wanted,
 ) -> Result<(), CniError> {
     let entry = journal::Entry {
         v: store::record::SCHEMA,
@@ -146,8 +141,8 @@ fn hand_over(
     let answer = result::add_answer(
         call.config.version(),
         &allocation.record.addresses,
-        routes,
-        dns,
+        &wanted.routes,
+        &wanted.dns,
     );
     out.write_all(answer.as_bytes())
         .and_then(|()| out.flush())

@@ -34,7 +34,7 @@ was held back by a breaker or found the store frozen, if no collector leads, or 
 With -o json: the collector's report as it is, among others with result (complete, dry_run, frozen, \
 breaker, interrupted or void), error, records, released, candidates and kept (how many, by \
 evidence or reason), releases and conflicts (total, and the newest of them), adopted, rests_ended, \
-breakers and damaged.";
+reservations_ended, breakers and damaged.";
 
 /// What `--help` shows at its end.
 pub const EXAMPLES: &str = "\

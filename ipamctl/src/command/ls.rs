@@ -1,93 +1,100 @@
-//! `ipamctl ls`: every allocation.
+//! `ipamctl ls`: everything that is taken.
 
-mod allocation;
+use std::time::Duration;
 
+use clap::Args;
 use store::clock::Clock;
 use store::txn::Etcd;
 
-use self::allocation::{Allocation, allocations};
 use super::Context;
+use super::filters::{Filters, duration};
+use super::listing::Listing;
 use super::reading::{Reading, refusal};
-use crate::output::{Align, Output, Table};
-use crate::text::{age, shortened};
+use crate::inventory::{self, State, Taken};
+use crate::output::Output;
 
 /// What `--help` says.
 pub const ABOUT: &str = "\
-List every allocation, sorted by address space and address.
+List every address that is taken, in every cluster, sorted by address space and address.
 
-Keys that cannot be read are named on standard error; they count as taken. A store that is frozen \
-or was restored is listed all the same, with a warning.
+An address is taken while its key exists in etcd. STATE says why: `allocated` to a pod by an ADD, \
+`adopted` by the collector for a live pod, `imported` from another plugin, or of some `other` kind \
+that a newer version made; `resting` after a release (NODE, CONTAINER and so on are those of its \
+last holder); `reserved` or `quarantined` by an operator; `unreadable`: its key or its holder's \
+record is not what belongs there; `orphaned`: its holder has no record of it. And a record may name \
+an address without its key: that address is `lost`, and another may be given it.
 
-With -o json: an array of objects with address, prefix (its length), gateway (where one was handed \
-out), space, namespace, pod, uid, cluster, node, network, container, interface, created (RFC 3339, \
-by the node's clock), age_seconds (null where created cannot be read) and plugin (the version that \
-wrote it).";
+All is read as of one moment. Keys that cannot be read are named on standard error; they count as \
+taken. A store that is frozen or was restored is listed all the same, with a warning.
+
+With -o json: an array of objects with address, space, state and age_seconds (since it was taken or \
+released; null where that cannot be read). Where there is a record: prefix (its length), gateway \
+(where one was handed out), namespace, pod, uid, created (RFC 3339, by the node's clock), plugin \
+(the version that wrote it) and kind (only of state `other`). Where there is a holder, or was one: \
+cluster, node, network, container and interface. Of resting ones also released (RFC 3339) and \
+cooldown_seconds; of reserved and quarantined ones reason, owner, created and expires (where it \
+does). Of unreadable, orphaned and lost ones problem says what is wrong.";
 
 /// What `--help` shows at its end.
 pub const EXAMPLES: &str = "\
 Examples:
-  ipamctl ls
-  ipamctl ls -o json | jq -r '.[] | select(.node == \"node-1\") | .address'";
+  ipamctl ls -n shop --network blue
+  ipamctl ls --address 192.168.20.0/24 --state reserved,resting
+  ipamctl ls --state orphaned,lost,unreadable    # what should not be
+  ipamctl ls --older-than 7d -o json | jq -r '.[] | select(.node == \"node-1\") | .address'";
 
-/// How many characters of a container's ID a table shows: as many as other tools do.
-const CONTAINER_WIDTH: usize = 12;
+/// What is listed.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Options {
+    /// Of whom, and where.
+    #[command(flatten)]
+    pub filters: Filters,
+
+    /// Only those in one of these states
+    #[arg(long, value_name = "STATE,...", value_delimiter = ',')]
+    pub state: Vec<State>,
+
+    /// Only those that were taken, or released, longer ago than this, such as 30m or 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub older_than: Option<Duration>,
+}
+
+impl Options {
+    fn matches(&self, taken: &Taken<'_>) -> bool {
+        self.filters.matches(&taken.subject)
+            && (self.state.is_empty() || self.state.contains(&taken.state))
+            && self
+                .older_than
+                .is_none_or(|than| taken.age.is_some_and(|age| age > than))
+    }
+}
 
 /// Lists.
 pub async fn run<E: Etcd, C: Clock>(
     context: &Context<E, C>,
     output: &mut Output<'_>,
+    options: &Options,
 ) -> anyhow::Result<()> {
-    let store = &context.store;
     let refusal = refusal(context).await?;
-    let (owners, mut damaged) = store.owners(context.deadline()).await?;
-    damaged.extend(store.damaged_addresses(context.deadline()).await?);
-    let allocations = allocations(owners, store.clock().wall());
+    let inventory = inventory::everything(context).await?;
     let reading = Reading {
-        what: "allocations",
-        is_empty: allocations.is_empty(),
-        damaged: &damaged,
+        what: "taken addresses",
+        is_empty: inventory.is_empty(),
+        damaged: inventory.damaged(),
         consequence: "so what it stands for counts as taken",
         refusal,
     };
     reading.report(&context.prefix, output)?;
-    Ok(output.result(&allocations, |allocations| table(allocations))?)
-}
-
-fn table(allocations: &[Allocation]) -> String {
-    let columns = [
-        "ADDRESS",
-        "SPACE",
-        "NAMESPACE/POD",
-        "NODE",
-        "NETWORK",
-        "CONTAINER",
-        "INTERFACE",
-        "AGE",
-    ];
-    let mut table = Table::new(columns.map(|name| (name, Align::Left)));
-    for one in allocations {
-        table.row([
-            format!("{}/{}", one.address, one.prefix),
-            one.space.clone(),
-            pod(one),
-            one.node.clone(),
-            one.network.clone(),
-            shortened(&one.container, CONTAINER_WIDTH),
-            one.interface.clone(),
-            one.age.map(age).unwrap_or_default(),
-        ]);
+    let listing = Listing {
+        inventory: &inventory,
+        now: context.store.clock().wall(),
+        wanted: |taken: &Taken<'_>| options.matches(taken),
+    };
+    if !inventory.is_empty() && listing.is_empty() {
+        let count = inventory.len();
+        output.note(&format!("none of {count} taken addresses matches"));
     }
-    table.render()
-}
-
-/// As people call a pod. Not every runtime says whose container it is.
-fn pod(allocation: &Allocation) -> String {
-    let Allocation { namespace, pod, .. } = allocation;
-    if namespace.is_empty() || pod.is_empty() {
-        format!("{namespace}{pod}")
-    } else {
-        format!("{namespace}/{pod}")
-    }
+    Ok(output.result(&listing, Listing::table)?)
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 mod usage;
 
 use store::clock::Clock;
+use store::names::Space;
+use store::record::RangeRecord;
+use store::scan::Scan;
 use store::txn::Etcd;
 
 use self::usage::Usage;
@@ -55,6 +58,22 @@ pub async fn run<E: Etcd, C: Clock>(
         ));
     }
     Ok(output.result(&ranges, |ranges| table(ranges))?)
+}
+
+/// Every configured range that can be read, without its use.
+pub(super) async fn known<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+) -> anyhow::Result<Vec<(Space, RangeRecord)>> {
+    let store = &context.store;
+    let mut scan = Scan::new(store.keys().all_ranges());
+    let mut known = Vec::new();
+    while let Some(page) = store.next_page(&mut scan, context.deadline()).await? {
+        known.extend(
+            page.iter()
+                .filter_map(|entry| store.parse_range(entry).ok()),
+        );
+    }
+    Ok(known)
 }
 
 fn table(ranges: &[Usage]) -> String {

@@ -21,13 +21,13 @@ pub(super) async fn refusal<E: Etcd, C: Clock>(
 /// What was read for a list.
 pub(super) struct Reading<'a> {
     /// What is listed, in the plural.
-    pub(super) what: &'static str,
+    pub(super) what: &'a str,
     /// Whether none was found.
     pub(super) is_empty: bool,
     /// Keys that are in the place of one but cannot be read.
     pub(super) damaged: &'a [Damaged],
     /// What that means for what they stand for.
-    pub(super) consequence: &'static str,
+    pub(super) consequence: &'a str,
     /// Why the store gives out no addresses now.
     pub(super) refusal: Option<Refusal>,
 }
@@ -58,7 +58,7 @@ impl Reading<'_> {
         for Damaged { key, reason } in damaged {
             output.warn(&format!("{key} cannot be read, {consequence}: {reason}"));
         }
-        if nothing {
+        if is_empty {
             output.note(&format!("no {what}"));
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! How long ago something was.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const SECOND: u64 = 1;
 const MINUTE: u64 = 60 * SECOND;
@@ -41,6 +41,13 @@ pub fn age(age: Duration) -> String {
         None | Some((0, _)) => whole,
         Some((rest, name)) => format!("{whole}{rest}{name}"),
     }
+}
+
+/// How long before `now` a time was that others wrote down (RFC 3339): nothing where their clock is
+/// ahead, and `None` where it cannot be read.
+pub fn age_of(time: &str, now: SystemTime) -> Option<Duration> {
+    let time = humantime::parse_rfc3339_weak(time).ok()?;
+    Some(now.duration_since(time).unwrap_or_default())
 }
 
 #[cfg(test)]

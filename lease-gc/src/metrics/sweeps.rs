@@ -24,6 +24,7 @@ pub(super) struct Sweeps {
     kept: Tallied,
     collected: Counters<1>,
     rests_ended: Counters<0>,
+    reservations_ended: Counters<0>,
     adopted: Counters<0>,
     conflicts: Gauges<0>,
     breaker_open: Tallied,
@@ -86,6 +87,10 @@ impl Sweeps {
                 "rests_ended_total",
                 "Addresses whose cool-down this process ended.",
             )?,
+            reservations_ended: counter(
+                "reservations_ended_total",
+                "Addresses whose reservation or quarantine was over and that this process freed.",
+            )?,
             adopted: counter(
                 "adopted_total",
                 "Addresses of living pods that this process wrote into the store.",
@@ -128,6 +133,7 @@ impl Sweeps {
                 self.collected.add([evidence], count);
             }
             self.rests_ended.add([], report.rests_ended);
+            self.reservations_ended.add([], report.reservations_ended);
             self.adopted.add([], report.adopted);
         }
         if report.result.has_judged() {

@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{LeaseState, Living, Reading, SourceError};
+use super::{LeaseState, Living, NetworkDefinition, NetworkRequest, Reading, SourceError};
 
 /// The pods and nodes of a cluster, as they stood in a file when it was opened.
 ///
 /// The file holds one list in JSON: of any kinds with each object saying its kind (`List`, as
 /// kubectl writes it), or only of pods or only of nodes (`PodList`, `NodeList`, as the API does). It
 /// may also hold the namespace `kube-system`, which identifies the cluster, and the leases of
-/// `kube-node-lease`, which show whose kubelet is silent. Everything else is skipped.
+/// `kube-node-lease`, which show whose kubelet is silent, and definitions of networks
+/// (`network-attachment-definitions`). Everything else is skipped.
 #[derive(Debug)]
 pub struct File {
     living: Arc<Living>,
@@ -25,6 +26,8 @@ pub struct File {
     unreadable_annotations: usize,
     cluster_uid: Option<String>,
     leases: HashMap<String, LeaseState>,
+    networks: HashMap<(String, String), String>,
+    definitions: HashMap<(String, String), NetworkDefinition>,
 }
 
 impl File {
@@ -70,6 +73,25 @@ impl File {
         }
     }
 
+    pub(super) fn network_request(&self, namespace: &str, name: &str) -> Option<NetworkRequest> {
+        let pod = self.living.pod_named(namespace, name)?;
+        let key = (namespace.to_owned(), name.to_owned());
+        Some(NetworkRequest {
+            uid: pod.uid.to_owned(),
+            node: pod.node.to_owned(),
+            networks: self.networks.get(&key).cloned(),
+        })
+    }
+
+    pub(super) fn network_definition(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<NetworkDefinition> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.definitions.get(&key).cloned()
+    }
+
     pub(super) fn cluster_uid(&self) -> Option<String> {
         self.cluster_uid.clone()
     }
@@ -94,5 +116,7 @@ fn read(path: &Path) -> Result<File, String> {
         unreadable_annotations: items.unreadable_annotations,
         cluster_uid: items.cluster_uid,
         leases: items.leases,
+        networks: items.networks,
+        definitions: items.definitions,
     })
 }

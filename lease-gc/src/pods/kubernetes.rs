@@ -17,8 +17,10 @@ use kube::core::{Request, Status};
 use serde::de::DeserializeOwned;
 
 use self::page::List;
-use super::listed::{Identified, ListedLease, ListedNode, ListedPod};
-use super::{LeaseState, Living, Reading, SourceError};
+use super::listed::{
+    Identified, ListedDefinition, ListedLease, ListedNode, ListedPod, ListedRequest,
+};
+use super::{LeaseState, Living, NetworkDefinition, NetworkRequest, Reading, SourceError};
 
 /// How long one request may take: a page of 500 pods is a few megabytes.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +30,7 @@ const LIST_PODS: &str = "list_pods";
 const GET_POD: &str = "get_pod";
 const GET_LEASE: &str = "get_lease";
 const GET_NAMESPACE: &str = "get_namespace";
+const GET_NETWORK: &str = "get_network";
 pub(super) const WATCH_PODS: &str = "watch_pods";
 pub(crate) const CREATE_EVENT: &str = "create_event";
 
@@ -42,7 +45,7 @@ const PODS: List = List {
     operation: LIST_PODS,
 };
 
-/// The names under which requests are observed.
+/// The names under which a collector's requests are observed. It asks for no network.
 pub const OPERATIONS: [&str; 7] = [
     LIST_NODES,
     LIST_PODS,
@@ -145,6 +148,29 @@ impl Kubernetes {
         let namespaces = "/api/v1/namespaces";
         let system = self.get::<Identified>(GET_NAMESPACE, namespaces, "kube-system");
         Ok(system.await?.map(|namespace| namespace.metadata.uid))
+    }
+
+    pub(super) async fn network_request(
+        &self,
+        namespace: &str,
+        pod: &str,
+    ) -> Result<Option<NetworkRequest>, SourceError> {
+        let pods = format!("/api/v1/namespaces/{}/pods", checked(namespace)?);
+        let listed = self.get::<ListedRequest>(GET_POD, &pods, pod).await?;
+        Ok(listed.map(NetworkRequest::from))
+    }
+
+    pub(super) async fn network_definition(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<NetworkDefinition>, SourceError> {
+        let definitions = format!(
+            "/apis/k8s.cni.cncf.io/v1/namespaces/{}/network-attachment-definitions",
+            checked(namespace)?
+        );
+        let listed = self.get::<ListedDefinition>(GET_NETWORK, &definitions, name);
+        Ok(listed.await?.map(NetworkDefinition::from))
     }
 
     /// Reads one object as it is now; `None` where the API says that there is none.

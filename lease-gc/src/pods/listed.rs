@@ -5,11 +5,13 @@
 
 mod identified;
 mod lease;
+mod network;
 mod network_status;
 mod node;
 mod pod;
 
 pub(super) use identified::Identified;
 pub(super) use lease::ListedLease;
+pub(super) use network::{ListedDefinition, ListedRequest};
 pub(super) use node::ListedNode;
 pub(super) use pod::ListedPod;

@@ -5,12 +5,11 @@ use std::net::IpAddr;
 
 use store::address::Address;
 
-use self::texts::{Span, Texts, index, place};
 use super::{Node, Pod};
+use crate::texts::{Span, Texts, index, place};
 
 #[cfg(test)]
 mod tests;
-mod texts;
 
 /// About how long name and uid of a pod are, in bytes.
 const TEXT_OF_A_POD: usize = 36 + 44;

@@ -1,6 +1,6 @@
 //! Where the pods and nodes of a cluster are known from.
 
-use super::{File, Kubernetes, Reading, SourceError};
+use super::{File, Kubernetes, NetworkDefinition, NetworkRequest, Reading, SourceError};
 
 /// Where the pods and nodes of a cluster are known from. Opened anew for every sweep.
 #[derive(Debug)]
@@ -60,6 +60,36 @@ impl Source {
         match self {
             Self::Kubernetes(api) => api.kubelet_lease(node).await,
             Self::File(file) => Ok(file.kubelet_lease(node)),
+        }
+    }
+
+    /// Which networks a pod asks for; `None` where there is no such pod.
+    ///
+    /// # Errors
+    /// Any; then nothing is known of the pod.
+    pub async fn network_request(
+        &self,
+        namespace: &str,
+        pod: &str,
+    ) -> Result<Option<NetworkRequest>, SourceError> {
+        match self {
+            Self::Kubernetes(api) => api.network_request(namespace, pod).await,
+            Self::File(file) => Ok(file.network_request(namespace, pod)),
+        }
+    }
+
+    /// How a network is defined; `None` where there is no such definition.
+    ///
+    /// # Errors
+    /// Any; then nothing is known of the network.
+    pub async fn network_definition(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<NetworkDefinition>, SourceError> {
+        match self {
+            Self::Kubernetes(api) => api.network_definition(namespace, name).await,
+            Self::File(file) => Ok(file.network_definition(namespace, name)),
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a sweep does in the end: releases the dead, adopts the living, ends rests.
+//! What a sweep does in the end: releases the dead, adopts the living, ends rests and
+//! reservations.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -43,6 +44,8 @@ impl Collector {
         self.release(judged.take_dead(), fence, source, report)
             .await?;
         report.rests_ended = self.delete(&judged.rested, fence, "rests ended").await?;
+        let ended = "reservations ended";
+        report.reservations_ended = self.delete(&judged.expired, fence, ended).await?;
         let forgotten = "ranges that nobody uses were forgotten";
         self.delete(&judged.unused, fence, forgotten).await?;
         self.adopt_all(judged.missing, fence, report).await

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem::take;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use store::address::Address;
 use store::collect::Listed;
@@ -19,7 +19,7 @@ use super::withheld::Withheld;
 use crate::events::About;
 use crate::evidence::adoption::{self, Place};
 use crate::evidence::{self, Breaker, Finding, Policy, Sweep, Verdict, Witness};
-use crate::pods::{Living, LivingPod, Naming};
+use crate::pods::{Living, LivingPod};
 use crate::report::{Conflict, SweepReport};
 
 /// One sweep's judgement in the making.
@@ -133,27 +133,12 @@ impl<'a> Desk<'a> {
 
     /// Other pods that name an address of a record whose own pod lives.
     fn look_for_rivals(&mut self, owner: &Owner) {
-        let own = self.living.pod_of_uid(&owner.record.pod.uid);
         for held in &owner.record.addresses {
-            let record = &owner.record.pod;
-            let rival = self.naming(held).find(|naming| {
-                own.map_or(
-                    (naming.pod.namespace, naming.pod.name) != (&record.namespace, &record.name),
-                    |own| naming.pod != own,
-                )
-            });
-            if let Some(rival) = rival.map(|naming| naming.pod) {
+            let rival = evidence::rival(owner, held, self.living, &self.places);
+            if let Some(rival) = rival {
                 self.conflict(&owner.judged.key, held.address, rival);
             }
         }
-    }
-
-    /// Pods that claim by their annotation what somebody holds.
-    fn naming(&self, held: &HeldAddress) -> impl Iterator<Item = Naming<'a>> + use<'a> {
-        let place = self.places.place(held.address);
-        let here = matches!(place, Place::In(space, _) if *space == held.space);
-        let naming = self.living.naming(held.address).filter(move |_| here);
-        naming.filter(|naming| naming.attachment.is_some() && !naming.pod.terminating)
     }
 
     fn conflict(&mut self, holder: &str, address: Address, pod: LivingPod<'_>) {
@@ -172,10 +157,12 @@ impl<'a> Desk<'a> {
         self.judged.conflicts.push((claimant, conflict));
     }
 
-    /// Takes the next address key, whoever's it is. `cluster` is whose pods are known.
+    /// Takes the next address key, whoever's it is. `cluster` is whose pods are known, and `wall`
+    /// the time on the wall, by which reservations end.
     pub(super) fn address(
         &mut self,
         cluster: &str,
+        wall: SystemTime,
         entry: &Entry,
         parsed: Result<(Space, Address, Result<Holder, Damaged>), Damaged>,
     ) {
@@ -197,11 +184,14 @@ impl<'a> Desk<'a> {
                     self.judged.rested.push(Listed::from(entry));
                 }
             }
-            Ok(Holder::Reservation(_) | Holder::Quarantine(_)) => {
-                self.look_for_squatters(&entry.key, space, address);
+            Ok(Holder::Reservation(why) | Holder::Quarantine(why)) => {
+                if why.is_over(wall) {
+                    self.judged.expired.push(Listed::from(entry));
+                }
+                self.look_for_squatters(&entry.key, &space, address);
             }
             Ok(Holder::Attachment(holder)) if holder.cluster != cluster => {
-                self.look_for_squatters(&holder_name(&holder), space, address);
+                self.look_for_squatters(&holder_name(&holder), &space, address);
             }
             // Its record is judged, and whose pod lives with it.
             Ok(Holder::Attachment(_)) => {}
@@ -210,16 +200,10 @@ impl<'a> Desk<'a> {
     }
 
     /// Pods that use an address that an operator keeps or another cluster holds.
-    fn look_for_squatters(&mut self, holder: &str, space: Space, address: Address) {
-        let held = HeldAddress {
-            space,
-            address,
-            prefix: 0,
-            gateway: None,
-        };
-        let squatter = self.naming(&held).next();
+    fn look_for_squatters(&mut self, holder: &str, space: &Space, address: Address) {
+        let squatter = evidence::claimants(space, address, self.living, &self.places).next();
         if let Some(squatter) = squatter {
-            self.conflict(holder, address, squatter.pod);
+            self.conflict(holder, address, squatter);
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Judged {
     limit: usize,
     /// Addresses that have rested long enough.
     pub(super) rested: Vec<Listed>,
+    /// Reservations that are over.
+    pub(super) expired: Vec<Listed>,
     /// Ranges that nobody has used for long.
     pub(super) unused: Vec<Listed>,
     /// Records that living pods lack.
@@ -42,6 +44,7 @@ impl Judged {
             dead: Vec::new(),
             limit,
             rested: Vec::new(),
+            expired: Vec::new(),
             unused: Vec::new(),
             missing: Vec::new(),
             conflicts: Vec::new(),

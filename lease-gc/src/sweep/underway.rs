@@ -79,6 +79,7 @@ fn log(report: &SweepReport) {
         released = report.released.total(),
         adopted = report.adopted,
         rests_ended = report.rests_ended,
+        reservations_ended = report.reservations_ended,
         conflicts = report.conflicts.total(),
         damaged = report.damaged.total(),
         "a sweep ended"

@@ -15,7 +15,7 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
         &mut self,
         owner: Entry,
     ) -> Result<Option<Allocation>, AllocateError> {
-        let keys = &self.store.keys;
+        let keys = &self.plan.store().keys;
         let mine = self.request.record;
         let found =
             OwnerRecord::parse(&owner.value).map_err(|source| AllocateError::DamagedOwner {
@@ -62,11 +62,18 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
             otherwise: read().collect(),
         };
         self.may_have_restamped |= !is_mine;
-        let reply = self.store.persist(&txn, self.deadline).await?;
+        let reply = self
+            .plan
+            .store()
+            .persist(&txn, self.plan.deadline())
+            .await?;
         let (header, succeeded) = (reply.header, reply.succeeded);
         let mut gets = reply.gets();
         let (store, freeze) = (gets.next(), gets.next());
-        let admitted = self.store.admit(header, store.as_ref(), freeze.as_ref())?;
+        let admitted = self
+            .plan
+            .store()
+            .admit(header, store.as_ref(), freeze.as_ref())?;
         if succeeded {
             let created_here = is_mine && !self.may_have_restamped;
             return Ok(Some(Allocation {

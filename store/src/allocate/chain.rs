@@ -47,8 +47,8 @@ pub(super) struct Candidate {
 pub(super) enum Expect {
     /// It does not exist.
     Absent,
-    /// It is this rest, which is long over.
-    Rested(Entry),
+    /// It is this rest or reservation, which is long over.
+    LongOver(Entry),
 }
 
 /// One candidate for every claim. No address stands in it twice, not even in two spaces: one
@@ -113,7 +113,7 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
     /// Sends the chain until it is known what became of it.
     pub(super) async fn commit(&mut self, rows: &[Row]) -> Result<Commit, AllocateError> {
         let txn = self.chain(rows);
-        let reply = match self.store.persist(&txn, self.deadline).await {
+        let reply = match self.plan.store().persist(&txn, self.plan.deadline()).await {
             Ok(reply) => reply,
             Err(EtcdError::TooManyOperations(_)) if rows.len() > 1 => return Ok(Commit::TooLong),
             Err(error) => {
@@ -131,7 +131,9 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
                 .as_ref()
                 .is_some_and(|freeze| !freeze.entries.is_empty())
             {
-                self.store.admit(header, store.as_ref(), freeze.as_ref())?;
+                self.plan
+                    .store()
+                    .admit(header, store.as_ref(), freeze.as_ref())?;
             }
             // Gone again since the compare saw it: as good as a miss that showed nothing.
             let owner = owner.and_then(GetReply::into_entry);
@@ -143,13 +145,13 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
         match outcome(chain) {
             Ok(index) => {
                 self.may_have_created = true;
-                let admitted = self.store.admit(header, store.as_ref(), None)?;
+                let admitted = self.plan.store().admit(header, store.as_ref(), None)?;
                 let record = rows.get(index).map(|row| self.record(row));
                 let record = record.ok_or(AllocateError::Contended)?;
                 Ok(Commit::Created(Box::new((record, admitted))))
             }
             Err(windows) => {
-                self.store.admit(header, store.as_ref(), None)?;
+                self.plan.store().admit(header, store.as_ref(), None)?;
                 Ok(Commit::Missed(windows))
             }
         }
@@ -164,10 +166,10 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
     }
 
     fn chain(&self, rows: &[Row]) -> Txn {
-        let keys = &self.store.keys;
+        let keys = &self.plan.store().keys;
         let owner = keys.owner(self.request.attachment);
         let holder = holder_name(self.request.attachment).into_bytes();
-        let mut rest: Vec<Op> = self.tail().map(Op::Get).collect();
+        let mut rest: Vec<Op> = self.plan.tail().map(Op::Get).collect();
         for row in rows.iter().rev() {
             let puts = row
                 .iter()
@@ -191,19 +193,10 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
             otherwise: [store].into_iter().chain(why).collect(),
         }
     }
-
-    /// What is read where every row is taken: for every claim its key, or its pool's window.
-    fn tail(&self) -> impl Iterator<Item = Get> {
-        let keys = &self.store.keys;
-        let mut pools = self.pools.iter();
-        self.exact.iter().filter_map(move |claim| match claim {
-            Some(candidate) => Some(Get::key(key(keys, candidate))),
-            None => pools.next().map(|pool| pool.window(keys)),
-        })
-    }
 }
 
-fn key(keys: &Keyspace, candidate: &Candidate) -> String {
+/// The key of a candidate's address.
+pub(super) fn key(keys: &Keyspace, candidate: &Candidate) -> String {
     keys.address(&candidate.held.space, candidate.held.address)
 }
 
@@ -211,7 +204,7 @@ fn free(keys: &Keyspace, candidate: &Candidate) -> Vec<Compare> {
     let key = key(keys, candidate);
     match &candidate.expect {
         Expect::Absent => vec![Compare::Absent(key)],
-        Expect::Rested(entry) => vec![
+        Expect::LongOver(entry) => vec![
             Compare::ModRevision(key.clone(), entry.mod_revision),
             Compare::Value(key, entry.value.clone()),
         ],

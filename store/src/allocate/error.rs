@@ -46,7 +46,7 @@ pub enum AllocateError {
     Refused(#[from] Refusal),
     /// A pool has not enough free addresses.
     #[error(
-        "{pool} {}: {usage}; widen the range, or look with `ipamctl ls` for what leaks",
+        "{pool} {}: {usage}; widen the range, or see with `ipamctl explain` who holds it",
         if *need > 1 { format!("has fewer than {need} free addresses") } else { "is full".into() }
     )]
     Exhausted {
@@ -58,7 +58,7 @@ pub enum AllocateError {
         usage: Usage,
     },
     /// A claimed address has another holder.
-    #[error("{address} is taken by {holder}")]
+    #[error("{address} is taken by {holder}; `ipamctl who {address}` says more")]
     Taken {
         /// The address.
         address: Address,

@@ -37,7 +37,8 @@ const OTHERS: i64 = 500;
 /// Fills the pool's candidates with at least `need` free addresses, or all there are.
 ///
 /// # Errors
-/// [`AllocateError::Exhausted`] if there is none, not even one whose rest is long over.
+/// [`AllocateError::Exhausted`] if there is none, not even one whose rest or reservation is long
+/// over.
 pub(super) async fn find_room<E: Etcd, C: Clock>(
     store: &Store<E, C>,
     pool: &mut Pool<'_>,
@@ -75,7 +76,7 @@ pub(super) async fn find_room<E: Etcd, C: Clock>(
         }
     }
     if pool.candidates.is_empty() {
-        end_rests(store, pool, deadline).await?;
+        find_long_over(store, pool, deadline).await?;
     }
     if pool.candidates.is_empty() {
         return Err(AllocateError::Exhausted {
@@ -227,8 +228,9 @@ async fn read_whole<'a, E: Etcd, C: Clock>(
     Ok(())
 }
 
-/// Makes addresses whose rest is long over candidates, and counts what holds the rest of the pool.
-pub(super) async fn end_rests<E: Etcd, C: Clock>(
+/// Makes addresses candidates whose rest or reservation is long over, and counts what holds the
+/// others of the pool.
+pub(super) async fn find_long_over<E: Etcd, C: Clock>(
     store: &Store<E, C>,
     pool: &mut Pool<'_>,
     deadline: Deadline,
@@ -255,19 +257,17 @@ pub(super) async fn end_rests<E: Etcd, C: Clock>(
             let Some(address) = address.filter(|address| range.range.contains(*address)) else {
                 continue;
             };
-            match Holder::parse(&entry.value) {
+            let holder = Holder::parse(&entry.value);
+            match &holder {
                 Ok(Holder::Attachment(_)) => seen_all = true,
-                Ok(Holder::Cooldown(cooldown)) => {
-                    resting += 1;
-                    if cooldown.is_long_over(now) {
-                        let expect = Expect::Rested(entry);
-                        pool.candidates.push(Candidate {
-                            held: held(range, address),
-                            expect,
-                        });
-                    }
-                }
+                Ok(Holder::Cooldown(_)) => resting += 1,
                 Ok(Holder::Reservation(_) | Holder::Quarantine(_)) | Err(_) => reserved += 1,
+            }
+            if holder.is_ok_and(|holder| holder.is_long_over(now)) {
+                pool.candidates.push(Candidate {
+                    held: held(range, address),
+                    expect: Expect::LongOver(entry),
+                });
             }
         }
         usage.at_least |= !seen_all;

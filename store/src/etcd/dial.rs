@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::error::{EtcdError, innermost, is_tls};
+use super::files::Fingerprint;
 use super::settings::{Password, Settings};
 
 /// How long a connection may take to stand, TLS included.
@@ -34,6 +35,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read (bytes): a page of keys that hostile values fill.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// How often files are read again that change while they are read.
+const READ_AGAIN: usize = 5;
 /// etcd's client port (IANA).
 const DEFAULT_PORT: u16 = 2379;
 
@@ -63,7 +66,8 @@ pub(super) async fn dial(
     settings: &Settings,
     avoid: Option<&str>,
 ) -> Result<Connection, EtcdError> {
-    let mut endpoints = targets(settings)?;
+    let (tls, options) = read_files(settings)?;
+    let mut endpoints = targets(settings, &tls)?;
     if endpoints.is_empty() {
         return Err(EtcdError::Settings(
             "no endpoint is given (etcd.endpoints)".to_owned(),
@@ -71,7 +75,6 @@ pub(super) async fn dial(
     }
     endpoints.shuffle(&mut rand::rng());
     endpoints.sort_by_key(|target| Some(target.url.as_str()) == avoid);
-    let options = sign_in(settings)?;
     let (url, channel) = race(endpoints.into()).await?;
     let channel = etcd_client::Channel::Tonic(channel);
     let client = etcd_client::Client::from_channel(channel, Some(options));
@@ -94,8 +97,8 @@ impl Settings {
     /// # Errors
     /// What is wrong with which setting.
     pub fn check(&self) -> Result<(), EtcdError> {
-        targets(self)?;
-        sign_in(self)?;
+        let (tls, _) = read_files(self)?;
+        targets(self, &tls)?;
         Ok(())
     }
 }
@@ -108,33 +111,19 @@ struct Target {
     endpoint: Endpoint,
 }
 
-fn targets(settings: &Settings) -> Result<Vec<Target>, EtcdError> {
-    let tls = tls_options(settings)?;
+fn targets(settings: &Settings, tls: &TlsOptions) -> Result<Vec<Target>, EtcdError> {
     settings
         .endpoints
         .iter()
-        .map(|text| target(text, settings, &tls))
+        .map(|text| target(text, settings, tls))
         .collect()
 }
 
 fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, EtcdError> {
     let wrong = |why: &str| EtcdError::Settings(format!("endpoint {text:?} {why}"));
-    let scheme = if settings.wants_tls() {
-        "https"
-    } else {
-        "http"
-    };
-    let url = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("{scheme}://{text}")
-    };
+    let url = url_of(text, settings);
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
-    let host = uri.host().ok_or_else(|| wrong("has no host"))?;
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
+    let host = host(&uri).ok_or_else(|| wrong("has no host"))?;
     let port = port(&uri).ok_or_else(|| wrong("has no such port"))?;
     let endpoint = Endpoint::from(uri.clone())
         .http2_keep_alive_interval(PING_INTERVAL)
@@ -158,6 +147,48 @@ fn target(text: &str, settings: &Settings, tls: &TlsOptions) -> Result<Target, E
     })
 }
 
+/// An endpoint as the URL that it stands for.
+pub(super) fn url_of(endpoint: &str, settings: &Settings) -> String {
+    if endpoint.contains("://") {
+        return endpoint.to_owned();
+    }
+    let scheme = if settings.wants_tls() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{endpoint}")
+}
+
+/// Where a URL leads to.
+pub(super) struct Location {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) is_tls: bool,
+}
+
+impl Location {
+    /// Reads a URL; `None` for one that leads to no etcd.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        Some(Self {
+            host: host(&uri)?,
+            port: port(&uri)?,
+            is_tls: uri.scheme_str() == Some("https"),
+        })
+    }
+}
+
+/// The host that a URL names, an IPv6 address without its brackets.
+fn host(uri: &Uri) -> Option<String> {
+    let host = uri.host()?;
+    Some(
+        host.trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+    )
+}
+
 /// The port that a URL names, else etcd's; `None` for one that there cannot be, which the URL's own
 /// parser takes for none named.
 fn port(uri: &Uri) -> Option<u16> {
@@ -170,6 +201,24 @@ fn port(uri: &Uri) -> Option<u16> {
         return Some(DEFAULT_PORT);
     }
     after_host.strip_prefix(':')?.parse().ok()
+}
+
+/// Reads the files of the settings. Those that are renewed at this moment are read again: an old
+/// certificate and a new key do not fit.
+fn read_files(settings: &Settings) -> Result<(TlsOptions, ConnectOptions), EtcdError> {
+    let read = || (tls_options(settings), sign_in(settings));
+    let mut before = Fingerprint::of(settings);
+    let mut files = read();
+    for _ in 0..READ_AGAIN {
+        let after = Fingerprint::of(settings);
+        if after == before {
+            break;
+        }
+        before = after;
+        files = read();
+    }
+    let (tls, options) = files;
+    Ok((tls?, options?))
 }
 
 fn tls_options(settings: &Settings) -> Result<TlsOptions, EtcdError> {
@@ -293,7 +342,7 @@ async fn connect(target: Target) -> Result<(String, Channel), Failure> {
 }
 
 /// Connects to a host by the first of its addresses that answers.
-async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
+pub(super) async fn tcp(host: &str, port: u16) -> std::io::Result<TcpStream> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) => vec![ip],
         Err(_) => resolve(host).await?,
@@ -327,6 +376,59 @@ async fn resolve(host: &str) -> std::io::Result<Vec<IpAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A certificate and its key (PEM).
+    fn pair() -> [(&'static str, String); 2] {
+        let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+        [
+            ("cert", made.cert.pem()),
+            ("key", made.signing_key.serialize_pem()),
+        ]
+    }
+
+    /// Renews a pair: the next one is written, a link is turned, the last one goes.
+    fn renew(home: &Path, number: usize, pair: &[(&str, String)]) {
+        let next = home.join(number.to_string());
+        std::fs::create_dir(&next).unwrap();
+        for (name, content) in pair {
+            std::fs::write(next.join(name), content).unwrap();
+        }
+        symlink(&next, home.join("link")).unwrap();
+        std::fs::rename(home.join("link"), home.join("now")).unwrap();
+        if let Some(last) = number.checked_sub(1) {
+            std::fs::remove_dir_all(home.join(last.to_string())).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_fit_while_they_are_renewed() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let pairs = [pair(), pair()];
+        renew(home, 0, &pairs[0]);
+        let settings = Settings {
+            endpoints: vec!["https://e".into()],
+            cert_file: Some(home.join("now/cert")),
+            key_file: Some(home.join("now/key")),
+            ..Settings::default()
+        };
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut number = 0;
+                while !done.load(Ordering::Relaxed) {
+                    number += 1;
+                    renew(home, number, &pairs[number % 2]);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let failure = (0..2000).find_map(|_| settings.check().err());
+            done.store(true, Ordering::Relaxed);
+            assert!(failure.is_none(), "{failure:?}");
+        });
+    }
 
     #[test]
     fn the_port_is_that_of_the_url_or_that_of_etcd() {

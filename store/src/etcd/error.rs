@@ -10,7 +10,7 @@ use tonic::{Code, Status};
 const ALERT: &str = "received fatal alert";
 
 /// A call to etcd that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum EtcdError {
     /// Nothing was sent: no endpoint could be reached.
     #[error("no etcd endpoint can be reached ({0})")]

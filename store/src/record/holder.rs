@@ -47,6 +47,21 @@ pub struct Reservation {
     pub other: Map<String, Value>,
 }
 
+/// How much the clocks of those who end a reservation may be ahead of its author's: as much as
+/// Kerberos allows for (RFC 4120, section 1.6). Everybody's clock is right to within that, or has
+/// worse consequences than a reservation which ends early.
+const CLOCK_MARGIN: Duration = Duration::from_mins(5);
+
+impl Reservation {
+    /// Whether it ended before `now`, by more than clocks may differ. One whose end cannot be read
+    /// does not end.
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        let expires = self.expires.as_deref().map(humantime::parse_rfc3339);
+        matches!(expires, Some(Ok(expires))
+            if now.duration_since(expires).is_ok_and(|since| since > CLOCK_MARGIN))
+    }
+}
+
 /// A released address that rests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cooldown {
@@ -96,11 +111,25 @@ impl Holder {
             .map(Self::Attachment)
             .ok_or_else(|| DamagedValue::Json(serde::de::Error::custom("not a holder's name")))
     }
-}
 
-/// The value that makes an address rest.
-pub fn cooldown_value(cooldown: Cooldown) -> String {
-    to_json(&OtherHolder::Cooldown(cooldown))
+    /// The value to write.
+    pub fn into_value(self) -> String {
+        to_json(&match self {
+            Self::Attachment(attachment) => return key::holder_name(&attachment),
+            Self::Cooldown(cooldown) => OtherHolder::Cooldown(cooldown),
+            Self::Reservation(why) => OtherHolder::Reservation(why),
+            Self::Quarantine(why) => OtherHolder::Quarantine(why),
+        })
+    }
+
+    /// Whether it ended so long ago that anybody who needs the address may end it.
+    pub fn is_long_over(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Attachment(_) => false,
+            Self::Cooldown(cooldown) => cooldown.is_long_over(now),
+            Self::Reservation(why) | Self::Quarantine(why) => why.is_over(now),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,11 +138,12 @@ mod tests {
 
     #[test]
     fn whatever_is_not_an_attachment_sorts_behind_all_attachments() {
-        let cooldown = cooldown_value(Cooldown {
+        let cooldown = Holder::Cooldown(Cooldown {
             released: "2026-11-20T12:00:00Z".into(),
             cooldown_s: 60,
             was: "zzz/z/z/z/z".into(),
-        });
+        })
+        .into_value();
         assert!(cooldown.as_str() > "zzz/z/z/z/z");
         assert!(matches!(
             Holder::parse(cooldown.as_bytes()),
@@ -132,5 +162,42 @@ mod tests {
         assert!(!cooldown.is_long_over(at("2026-11-20T12:02:00Z")));
         assert!(cooldown.is_long_over(at("2026-11-20T12:02:01Z")));
         assert!(!cooldown.is_long_over(at("2026-11-20T11:00:00Z")));
+    }
+
+    #[test]
+    fn a_holder_reads_back() {
+        let attachment = key::parse_holder_name("default/n/net/c/eth0").unwrap();
+        let mut why = Reservation {
+            reason: "printers".into(),
+            owner: "ann".into(),
+            created: "2026-11-20T12:00:00Z".into(),
+            expires: None,
+            other: Map::new(),
+        };
+        why.other.insert("ticket".into(), 7.into());
+        for holder in [
+            Holder::Attachment(attachment),
+            Holder::Reservation(why.clone()),
+            Holder::Quarantine(why),
+        ] {
+            let value = holder.clone().into_value();
+            assert_eq!(Holder::parse(value.as_bytes()).unwrap(), holder);
+        }
+    }
+
+    #[test]
+    fn a_reservation_is_over_when_no_clock_can_say_otherwise() {
+        let until = |expires: Option<&str>| Reservation {
+            expires: expires.map(str::to_owned),
+            ..Reservation::default()
+        };
+        let at = |text| humantime::parse_rfc3339(text).unwrap();
+        let noon = until(Some("2026-11-20T12:00:00Z"));
+        assert!(!noon.is_over(at("2026-11-20T11:00:00Z")));
+        assert!(!noon.is_over(at("2026-11-20T12:05:00Z")));
+        assert!(noon.is_over(at("2026-11-20T12:05:01Z")));
+        for never in [until(None), until(Some("soon")), until(Some(""))] {
+            assert!(!never.is_over(at("2999-01-01T00:00:00Z")), "{never:?}");
+        }
     }
 }

@@ -40,6 +40,15 @@ pub struct FreezeRecord {
     /// For people.
     #[serde(default)]
     pub reason: String,
+    /// Who froze the store, for people; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Since when, by that one's wall clock (RFC 3339); empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub since: String,
+    /// What a newer version added.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl FreezeRecord {
@@ -47,6 +56,12 @@ impl FreezeRecord {
     pub fn parse(value: &[u8]) -> Self {
         parse(value).unwrap_or_else(|_| Self {
             reason: "the reason cannot be read".to_owned(),
+            ..Self::default()
         })
+    }
+
+    /// The value to write.
+    pub fn to_json(&self) -> String {
+        to_json(self)
     }
 }

@@ -34,19 +34,10 @@ impl Scene {
         for number in 0..(living + leaked).div_ceil(PODS_OF_A_NODE) {
             kubernetes.put_node(node(&node_name(number)))?;
         }
-        let mut records = Vec::new();
-        for number in 0..living + leaked {
-            let holder = Holder::new(number)?;
-            if number < living {
-                kubernetes.put_pod(holder.pod())?;
-            }
-            records.push(holder.record());
+        for number in 0..living {
+            kubernetes.put_pod(Holder::new(number)?.pod())?;
         }
-        let raw = etcd.raw()?;
-        let layout = Layout::default();
-        record::write(&raw, &layout, records)?;
-        let range = format!("{}range/default/{RANGE}%2F{PREFIX}", layout.root());
-        raw.put(range, configured().to_string())?;
+        allocate(&etcd, living + leaked)?;
         Ok(Self { etcd, kubernetes })
     }
 
@@ -56,6 +47,16 @@ impl Scene {
         let arguments = [&["--cron-schedule", NEVER], more].concat();
         Collector::start(&[self.etcd.endpoint()], &source, &arguments)
     }
+}
+
+/// Writes into etcd what so many pods hold: an address of one range each.
+pub(crate) fn allocate(etcd: &EtcdServer, pods: usize) -> Result<()> {
+    let raw = etcd.raw()?;
+    let layout = Layout::default();
+    let records = (0..pods).map(|number| Ok(Holder::new(number)?.record()));
+    record::write(&raw, &layout, records.collect::<Result<Vec<_>>>()?)?;
+    let range = format!("{}range/default/{RANGE}%2F{PREFIX}", layout.root());
+    raw.put(range, configured().to_string())
 }
 
 /// How long each sweep of a collector took so far (seconds), by its log: to ask its metrics again

@@ -50,6 +50,7 @@ async fn what_is_of_this_store_alone_stays_here() {
         ("/etcd-ipam/v1/gc/default/leader", "{}"),
         ("/etcd-ipam/v1/gc/default/history", "{}"),
         ("/etcd-ipam/v1/gc/default/identity", "u-1"),
+        ("/etcd-ipam/v1/node/default/n1/report", "{}"),
         ("/etcd-ipam/v10/owner/x", "another store's"),
         STORE,
     ];
@@ -67,7 +68,7 @@ async fn whatever_cannot_be_read_is_there_as_it_is() {
     let damaged = [
         ("/etcd-ipam/v1/addr/default/010.000.000.006", "\u{1b}[2J"),
         ("/etcd-ipam/v1/addr/default/nonsense", "x"),
-        ("/etcd-ipam/v1/node/default/n1/report", "of a newer version"),
+        ("/etcd-ipam/v1/lent/default", "of a newer version"),
         ("/etcd-ipam/v1/owner/default/n/net/c/net1", "{}"),
         ("/etcd-ipam/v1/range/default/10.0.0.0-10.0.0.9%2F24", "{}"),
         STORE,

@@ -28,6 +28,7 @@ pub(super) struct Report {
     releases: Listed<Release>,
     adopted: u64,
     rests_ended: u64,
+    reservations_ended: u64,
     conflicts: Listed<Conflict>,
     breakers: Vec<Breaker>,
     damaged: Listed<Damaged>,
@@ -121,12 +122,14 @@ impl Report {
             records,
             adopted,
             rests_ended,
+            reservations_ended,
             duration_seconds,
             ..
         } = self;
         format!(
-            "{headline}\n  records       {records}\n  adopted       {adopted}\n  \
-             rests ended   {rests_ended}\n  took          {duration_seconds:.1} s\n"
+            "{headline}\n  records              {records}\n  adopted              {adopted}\n  \
+             rests ended          {rests_ended}\n  reservations ended   {reservations_ended}\n  \
+             took                 {duration_seconds:.1} s\n"
         )
     }
 

@@ -68,6 +68,7 @@ fn report() -> Value {
         ]},
         "adopted": 1,
         "rests_ended": 4,
+        "reservations_ended": 2,
         "conflicts": {"total": 1, "newest": [{
             "address": "192.168.20.13", "holder": "default/n1/blue/c3/net1", "pod": "shop/db-0",
         }]},
@@ -86,10 +87,11 @@ async fn the_report_says_what_was_released_and_why() {
         ran.out,
         "\
 The sweep is complete.
-  records       1000
-  adopted       1
-  rests ended   4
-  took          1.2 s
+  records              1000
+  adopted              1
+  rests ended          4
+  reservations ended   2
+  took                 1.2 s
 
 RECORDS   WHAT       WHY
       2   RELEASED   pod_gone

@@ -39,7 +39,7 @@ pub(super) async fn compare<E: Etcd, C: Clock>(
     let progress = output.progress("compared", total);
     let questions = input.things.chunks(LOOKS).map(async |things| {
         let keys = things.iter().flat_map(|thing| thing.parcel.keys());
-        let found = context.store.standing(keys, context.deadline()).await;
+        let found = context.store.values_of(keys, context.deadline()).await;
         progress.advance(things.len());
         found
     });

@@ -338,7 +338,7 @@ impl<'a> Foreign<'a> {
         let deadline = context.deadline();
         let standing = context
             .store
-            .standing(keys.iter().map(String::as_str), deadline)
+            .values_of(keys.iter().map(String::as_str), deadline)
             .await?;
         let missing = candidates.into_iter().zip(standing);
         let missing = missing.filter(|(_, standing)| standing.is_none());

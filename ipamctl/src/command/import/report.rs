@@ -137,7 +137,7 @@ impl Report {
             Outcome::Planned | Outcome::Refused => "TO IMPORT",
         };
         let mut table = Table::new([
-            ("", Align::Left),
+            ("WHAT", Align::Left),
             (new, Align::Right),
             ("THERE ALREADY", Align::Right),
         ]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::cli::{Cli, Command, Format};
+use crate::cli::{AnyCommand, Cli, Command, Format};
 use crate::testing::{FakeEtcd, STORE, context};
 
 /// A directory with the files of an import, and what came of it.
@@ -92,7 +92,9 @@ impl Bench {
             line.extend(["--config", &config]);
         }
         line.extend(more);
-        let Command::Import(options) = Cli::try_parse_from(line).unwrap().command else {
+        let AnyCommand::WithStore(Command::Import(options)) =
+            Cli::try_parse_from(line).unwrap().command
+        else {
             panic!("another command");
         };
         // Whatever the developer's own environment says.
@@ -757,7 +759,7 @@ async fn what_an_input_has_twice_is_a_conflict() {
     assert_eq!(
         imported.out,
         format!(
-            "              TO IMPORT   THERE ALREADY
+            "WHAT          TO IMPORT   THERE ALREADY
 attachments           1               0
 addresses             1               0
 

@@ -9,8 +9,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, from_value};
 
-use crate::pods::listed::{Identified, ListedLease, ListedNode, ListedPod};
-use crate::pods::{LeaseState, Living};
+use crate::pods::listed::{
+    Identified, ListedDefinition, ListedLease, ListedNode, ListedPod, ListedRequest,
+};
+use crate::pods::{LeaseState, Living, NetworkDefinition, NetworkRequest};
 
 /// What a list holds that is of interest.
 #[derive(Default)]
@@ -21,6 +23,10 @@ pub(super) struct Items {
     pub(super) cluster_uid: Option<String>,
     /// The leases in the namespace `kube-node-lease`, by the node.
     pub(super) leases: HashMap<String, LeaseState>,
+    /// The networks that pods ask for, by namespace and name of the pod, where they ask for any.
+    pub(super) networks: HashMap<(String, String), String>,
+    /// The definitions of networks, by namespace and name.
+    pub(super) definitions: HashMap<(String, String), NetworkDefinition>,
     /// When any kubelet last reported or renewed its lease.
     pub(super) sign_of_life: Option<Timestamp>,
 }
@@ -158,18 +164,28 @@ impl Items {
         // Other groups have kinds of these names too, such as the Pod of metrics.k8s.io.
         let group = text("apiVersion").and_then(|version| version.split_once('/'));
         match (kind, group) {
-            ("Pod", None) => self.add_pod(from_value(object)?),
+            ("Pod", None) => {
+                let request = ListedRequest::deserialize(&object)?.into();
+                self.add_pod(from_value(object)?, request);
+            }
             ("Node", None) => self.add_node(from_value(object)?),
             ("Namespace", None) => self.add_namespace(from_value(object)?),
             ("Lease", None | Some(("coordination.k8s.io", _))) => {
                 self.add_lease(from_value(object)?);
+            }
+            ("NetworkAttachmentDefinition", Some(("k8s.cni.cncf.io", _))) => {
+                self.add_definition(from_value(object)?);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn add_pod(&mut self, listed: ListedPod) {
+    fn add_pod(&mut self, listed: ListedPod, request: NetworkRequest) {
+        if let Some(networks) = request.networks {
+            let key = (listed.pod.namespace.clone(), listed.pod.name.clone());
+            self.networks.insert(key, networks);
+        }
         self.unreadable_annotations += usize::from(listed.unreadable);
         self.living.add_pod(listed.pod);
     }
@@ -177,6 +193,14 @@ impl Items {
     fn add_node(&mut self, listed: ListedNode) {
         self.sign_of_life = self.sign_of_life.max(listed.node.reported);
         self.living.add_node(listed.node);
+    }
+
+    fn add_definition(&mut self, listed: ListedDefinition) {
+        let key = (
+            listed.metadata.namespace.clone(),
+            listed.metadata.name.clone(),
+        );
+        self.definitions.insert(key, listed.into());
     }
 
     fn add_namespace(&mut self, namespace: Identified) {

@@ -105,6 +105,41 @@ async fn leases_tell_of_silent_kubelets_if_there_are_any() {
 }
 
 #[tokio::test]
+async fn networks_are_found_as_pods_ask_for_them_and_as_they_are_defined() {
+    let asking = pod("shop", "asking", "u3").replace(
+        r#""uid""#,
+        r#""annotations":{"k8s.v1.cni.cncf.io/networks":"blue"},"uid""#,
+    );
+    let definition = |name: &str, spec: &str| {
+        let json =
+            format!(r#"{{"metadata":{{"namespace":"shop","name":"{name}"}},"spec":{spec}}}"#);
+        object("k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition", &json)
+    };
+    let mut objects = cluster();
+    objects.push(object("v1", "Pod", &asking));
+    objects.push(definition("blue", r#"{"config":"{}"}"#));
+    objects.push(definition("filed", r#"{"config":" "}"#));
+    objects.push(definition("bare", "null"));
+    let file = open(&list(&objects)).await.unwrap();
+    let networks = |namespace, pod| {
+        file.network_request(namespace, pod)
+            .map(|asked| asked.networks)
+    };
+    assert_eq!(networks("shop", "asking"), Some(Some("blue".to_owned())));
+    assert_eq!(networks("a", "p1"), Some(None));
+    assert_eq!(networks("a", "asking"), None);
+    let config = |name| {
+        file.network_definition("shop", name)
+            .map(|found| found.config)
+    };
+    assert_eq!(config("blue"), Some(Some("{}".to_owned())));
+    assert_eq!(config("filed"), Some(None));
+    assert_eq!(config("bare"), Some(None));
+    assert_eq!(config("red"), None);
+    assert_eq!(file.network_definition("a", "blue"), None);
+}
+
+#[tokio::test]
 async fn objects_of_other_kinds_are_skipped() {
     let mut objects = cluster();
     let other = r#"{"metadata":{"name":"n1"},"spec":"of another shape","status":7}"#;

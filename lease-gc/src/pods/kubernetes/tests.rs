@@ -160,6 +160,46 @@ async fn an_answer_that_is_not_the_whole_list_voids_the_reading() {
 }
 
 #[tokio::test]
+async fn a_pod_and_its_networks_are_asked_for_directly() {
+    const BLUE: &str =
+        "GET /apis/k8s.cni.cncf.io/v1/namespaces/shop/network-attachment-definitions/blue";
+    let api = Api::start(|line| match line {
+        "GET /api/v1/namespaces/shop/pods/web-0" => Reply::ok(
+            r#"{"metadata":{"uid":"u1","annotations":{"k8s.v1.cni.cncf.io/networks":"blue"}},
+                "spec":{"nodeName":"n1"}}"#,
+        ),
+        BLUE => {
+            Reply::ok(r#"{"metadata":{"namespace":"shop","name":"blue"},"spec":{"config":"{}"}}"#)
+        }
+        // A cluster that knows no such resource says so in plain text.
+        "GET /apis/k8s.cni.cncf.io/v1/namespaces/old/network-attachment-definitions/blue" => {
+            Reply::Whole(404, "404 page not found\n".to_owned())
+        }
+        other => Reply::status(404, "NotFound", other.rsplit('/').next().unwrap()),
+    });
+    let source = crate::pods::Source::Kubernetes(connected(&api).await);
+    let request = source.network_request("shop", "web-0").await.unwrap();
+    let request = request.unwrap();
+    assert_eq!((request.uid.as_str(), request.node.as_str()), ("u1", "n1"));
+    assert_eq!(request.networks.as_deref(), Some("blue"));
+    assert_eq!(source.network_request("shop", "web-1").await.unwrap(), None);
+    let blue = source.network_definition("shop", "blue").await.unwrap();
+    assert_eq!(blue.unwrap().config.as_deref(), Some("{}"));
+    assert_eq!(
+        source.network_definition("shop", "red").await.unwrap(),
+        None
+    );
+    source.network_definition("old", "blue").await.unwrap_err();
+    for (namespace, name) in [("shop", "../pods"), ("a/b", "blue")] {
+        source
+            .network_definition(namespace, name)
+            .await
+            .unwrap_err();
+        source.network_request(namespace, name).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn a_pod_is_asked_for_directly() {
     let api = Api::start(|line| match line {
         "GET /api/v1/namespaces/shop/pods/web-0" => Reply::ok(pod("shop", "web-0", "u1")),

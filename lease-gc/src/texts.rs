@@ -7,26 +7,26 @@ use std::collections::HashMap;
 /// A hundred thousand small allocations that outlive the pages they came from would hold on to
 /// several times their size.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub struct Texts {
     all: String,
     shared: HashMap<String, Span>,
 }
 
 /// Where a text stands: 4 GiB are the names and uids of fifty million pods.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub struct Span {
     start: u32,
     end: u32,
 }
 
 impl Texts {
     /// Makes room for so many more bytes.
-    pub(super) fn reserve(&mut self, bytes: usize) {
+    pub fn reserve(&mut self, bytes: usize) {
         self.all.reserve(bytes);
     }
 
     /// Adds a text that no other is likely to be equal to.
-    pub(super) fn add(&mut self, text: &str) -> Span {
+    pub fn add(&mut self, text: &str) -> Span {
         let start = place(self.all.len());
         self.all.push_str(text);
         Span {
@@ -36,7 +36,7 @@ impl Texts {
     }
 
     /// Adds a text that many others are equal to: it is kept once.
-    pub(super) fn add_shared(&mut self, text: String) -> Span {
+    pub fn add_shared(&mut self, text: String) -> Span {
         if let Some(known) = self.shared.get(&text) {
             return *known;
         }
@@ -46,29 +46,29 @@ impl Texts {
     }
 
     /// Gives back what is only needed to add more.
-    pub(super) fn complete(&mut self) {
+    pub fn complete(&mut self) {
         self.shared = HashMap::new();
         self.all.shrink_to_fit();
     }
 
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.all.capacity()
     }
 
     /// The text that stands there.
-    pub(super) fn get(&self, span: Span) -> &str {
+    pub fn get(&self, span: Span) -> &str {
         let place = index(span.start)..index(span.end);
         self.all.get(place).unwrap_or_default()
     }
 }
 
 /// A place in a list of at most 4 Gi elements, at half its size.
-pub(super) fn place(index: usize) -> u32 {
+pub fn place(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 /// The index that a [`place`] stands for.
-pub(super) fn index(place: u32) -> usize {
+pub fn index(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
