@@ -133,9 +133,9 @@ fn the_sample_of_whereabouts_is_imported_and_released_by_the_plugin() -> Result<
 attachments          5               0
 addresses           10               0
 
-LEFT OUT                          WHERE                                WHY                                       MATTERS
-10.44.0.6 of default/pod-web-5    pool green-10.44.0.0-24, offset 6    no pod that lives has it: it has leaked   no
-fd00:44::6 of default/pod-web-5   pool green-fd00-44---112, offset 6   no pod that lives has it: it has leaked   no
+LEFT OUT                          WHERE                                WHY                                MATTERS
+10.44.0.6 of default/pod-web-5    pool green-10.44.0.0-24, offset 6    no such pod lives: it has leaked   no
+fd00:44::6 of default/pod-web-5   pool green-fd00-44---112, offset 6   no such pod lives: it has leaked   no
 "
     );
     let held = lab.holdings()?.of("default/n1/green/web-3/net1")?;
@@ -237,10 +237,10 @@ fn host_locals_files_are_imported_on_their_node_and_end_with_its_boot() -> Resul
 
     let swept = bench.scene.once(&AT_ONCE)?;
     assert_eq!(swept.last("kept")?, counts([("no_pod_name", 1)]));
+    // The node reports, by its clock of whole seconds, after the import.
+    thread::sleep(Duration::from_millis(1100));
     let rebooted = chaos_tests::reconciling::this_machine("n1")?.boot_id("another");
     bench.scene.kubernetes.put_node(rebooted)?;
-    // A node that has just started says so a little later than the import by its clock.
-    thread::sleep(Duration::from_millis(1100));
     let swept = bench.scene.once(&AT_ONCE)?;
     assert_eq!(swept.released()?, counts([("rebooted", 1)]));
     lab.ensure_all_is_free()

@@ -44,10 +44,11 @@ restored or is not initialised takes no import; a frozen one only with --frozen.
 --from whereabouts: the JSON of `kubectl get ippools.whereabouts.cni.cncf.io,\
 overlappingrangeipreservations.whereabouts.cni.cncf.io -A -o json`. --from whereabouts-etcd: what \
 `etcdctl get --prefix /whereabouts/` prints of the etcd of Whereabouts 0.5, with -w json or without. \
-Neither knows nodes and pods' uids, so they are taken from the living pods: by the pod that an \
-allocation names, else by the address that a pod names in its network status. Read the pods after \
-Whereabouts' objects. An allocation without a living pod has leaked and is left out. Addresses that \
-living pods name within the ranges, and Whereabouts has lost, are adopted, as the collector would.
+Neither knows nodes and pods' uids, so they are taken from the living pods: from the one that an \
+allocation names or, where it names none, that names the address in its network status. Read the pods \
+after Whereabouts' objects. An allocation whose pod is gone has leaked and is left out. Addresses of the \
+ranges that living pods name, and that neither the input nor the store has for anybody alive, are \
+adopted, as the collector would.
 
 --from host-local: a network's directory, such as /var/lib/cni/networks/lan, on the node itself.
 

@@ -158,7 +158,8 @@ impl<'a> Foreign<'a> {
     /// What each interface holds, in the order in which they were first read.
     fn holdings(&mut self, living: &Living) -> Vec<Holding> {
         let mut holdings: Vec<Holding> = Vec::new();
-        let mut of_interface: HashMap<Interface, usize> = HashMap::new();
+        // Of one pod: a container that two name is a conflict.
+        let mut of_interface: HashMap<(Interface, String), usize> = HashMap::new();
         let mut of_address: HashMap<(Space, Address), usize> = HashMap::new();
         // A reservation says again what its allocation has said.
         let mut said = HashSet::new();
@@ -179,11 +180,12 @@ impl<'a> Foreign<'a> {
             let mut place = place.filter(|(_, one)| one.range.contains(address));
             let Some((index, range)) = place.next() else {
                 // Nobody is given it, so that only a pod that lives has a use for it.
-                leave_out("it is in no range of the configuration", owner.is_some());
+                let lives = owner.is_some() || living.naming(address).next().is_some();
+                leave_out("it is in no range of the configuration", lives);
                 continue;
             };
             let Some((interface, pod, boot)) = owner else {
-                leave_out("no pod that lives has it: it has leaked", false);
+                leave_out("no such pod lives: it has leaked", false);
                 continue;
             };
             let held = HeldAddress {
@@ -193,7 +195,8 @@ impl<'a> Foreign<'a> {
                 gateway: range.range.gateway(),
             };
             let next = holdings.len();
-            let at = *of_interface.entry(interface.clone()).or_insert(next);
+            let own = (interface.clone(), pod.uid.clone());
+            let at = *of_interface.entry(own.clone()).or_insert(next);
             let key = (held.space.clone(), address);
             let earlier = of_address.get(&key).and_then(|at| holdings.get(*at));
             if let Some(earlier) = earlier {
@@ -209,7 +212,7 @@ impl<'a> Foreign<'a> {
                     });
                 }
                 if at == next {
-                    of_interface.remove(&interface);
+                    of_interface.remove(&own);
                 }
                 continue;
             }
@@ -239,27 +242,29 @@ impl<'a> Foreign<'a> {
         let is_here = |pod: &LivingPod<'_>| {
             !pod.node.is_empty() && self.here.as_ref().is_none_or(|(node, _)| pod.node == node)
         };
-        let referred = draft.pod.as_ref();
-        let referred = referred.and_then(|(namespace, name)| living.pod_named(namespace, name));
-        let referred = referred.filter(is_here);
-        let named = || living.naming(address).find(|naming| is_here(&naming.pod));
-        let pod = referred.or_else(|| Some(named()?.pod));
+        // Another pod that uses the address is not given this one's container: it is adopted.
+        let pod = if let Some((namespace, name)) = &draft.pod {
+            living.pod_named(namespace, name).filter(is_here)
+        } else {
+            let mut naming = living.naming(address).map(|naming| naming.pod);
+            naming.find(is_here)
+        };
         let (node, boot) = match (&self.here, pod) {
             (Some((node, boot)), _) => (node.clone(), boot.clone()),
             (None, Some(pod)) => (pod.node.to_owned(), adoption::boot(living, pod.node)),
             (None, None) => return None,
         };
         let uid = pod.map_or("", |pod| pod.uid);
-        // Another pod than the one that it was given to has it: the container is not known.
-        let is_its_own = draft.pod.is_none() || referred.is_some();
-        let container = draft.container.clone().filter(|_| is_its_own);
         let status = living
             .naming(address)
             .filter(|naming| naming.pod.uid == uid)
             .find_map(|naming| Some(naming.attachment?.1.to_owned()));
         let interface = Interface {
             node,
-            container: container.unwrap_or_else(|| format!("imported-{uid}")),
+            container: draft
+                .container
+                .clone()
+                .unwrap_or_else(|| format!("imported-{uid}")),
             name: draft
                 .interface
                 .clone()

@@ -357,7 +357,7 @@ async fn what_is_left_out_is_told_and_matters_if_it_may_be_in_use() {
     assert!(texts.contains(&(format!("10.0.0.1 of d/web: {range}").as_str(), true)));
     assert!(texts.contains(&(format!("10.0.0.200 of d/gone: {range}").as_str(), false)));
     assert!(texts.contains(&(
-        "10.0.0.2 of d/gone: no pod that lives has it: it has leaked",
+        "10.0.0.2 of d/gone: no such pod lives: it has leaked",
         false
     )));
     assert!(
@@ -378,12 +378,28 @@ async fn what_is_left_out_is_told_and_matters_if_it_may_be_in_use() {
 }
 
 #[tokio::test]
-async fn an_address_that_another_living_pod_uses_is_that_ones() {
-    let bench = Bench::new(&[("new", &["10.0.0.5"])]);
-    let pools = [v4(json!({"5": allocation("c1", "gone")}))];
-    bench.whereabouts(&pools, &[]).await.verdict.unwrap();
-    let record = bench.owner("imported-u-new", "net1").unwrap();
-    assert_eq!(record["pod"]["name"], "new");
+async fn an_address_that_another_living_pod_uses_is_adopted_unless_the_store_has_it() {
+    let bench = Bench::new(&[("new", &["10.0.0.5"]), ("ours", &["10.0.0.6"])]);
+    bench.put("addr/default/010.000.000.006", "default/n1/lan/c9/net1");
+    let pools = [v4(
+        json!({"5": allocation("c1", "gone"), "6": allocation("c2", "gone")}),
+    )];
+    let imported = bench.whereabouts(&pools, &[]).await;
+    assert_eq!(
+        imported.json()["attachments"],
+        json!({"new": 0, "present": 0})
+    );
+    assert_eq!(imported.json()["adopted"], json!({"new": 1, "present": 0}));
+    assert_eq!(imported.json()["conflicts"], json!([]));
+    assert_eq!(
+        bench.holder(5).unwrap(),
+        "default/n1/d%2Flan/adopted-u-new/net7"
+    );
+    let record = bench
+        .value("owner/default/n1/d%2Flan/adopted-u-new/net7")
+        .unwrap();
+    assert!(record.contains("\"kind\":\"adopted\""), "{record}");
+    assert_eq!(imported.verdict.unwrap(), Verdict::Done);
 }
 
 #[tokio::test]
@@ -446,6 +462,17 @@ async fn a_reservation_counts_where_the_allocation_was_lost() {
     assert_eq!(conflicts.as_array().unwrap().len(), 1, "{conflicts}");
     assert_eq!(conflicts[0]["what"], "10.0.0.6 of d/other");
     assert!(bench.owner("c2", "net1").is_some());
+}
+
+#[tokio::test]
+async fn a_container_that_two_pods_name_is_a_conflict() {
+    let bench = Bench::new(&[("web", &[]), ("db", &[])]);
+    let pools = [v4(
+        json!({"5": allocation("c1", "web"), "6": allocation("c1", "db")}),
+    )];
+    let imported = bench.whereabouts(&pools, &[]).await;
+    assert_eq!(imported.json()["conflicts"].as_array().unwrap().len(), 1);
+    assert_eq!(bench.holder(5), None);
 }
 
 #[tokio::test]
