@@ -115,7 +115,7 @@ fn an_export_fills_another_store_with_the_same() -> Result<()> {
     assert_eq!(contents(&to)?, []);
     let imported = ipamctl(&to, &["import", "--from", "ipamctl", &file])?;
     assert_eq!(imported.status.code(), Some(3), "{imported:?}");
-    let table = "                         IMPORTED   THERE ALREADY
+    let table = "WHAT                     IMPORTED   THERE ALREADY
 attachments                     2               0
 addresses                       4               0
 rests and reservations          3               0

@@ -129,7 +129,7 @@ fn the_sample_of_whereabouts_is_imported_and_released_by_the_plugin() -> Result<
     assert_eq!(imported.status.code(), Some(0), "{imported:?}");
     assert_eq!(
         imported.stdout,
-        "              IMPORTED   THERE ALREADY
+        "WHAT          IMPORTED   THERE ALREADY
 attachments          5               0
 addresses           10               0
 

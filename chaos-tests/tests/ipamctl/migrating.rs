@@ -66,17 +66,7 @@ impl<'a> Shell<'a> {
     }
 
     fn run(&self, line: &str) -> Result<String> {
-        // These two lines go when `ipamctl freeze` and `ipamctl thaw` are there.
         let lab = &self.scene.lab;
-        if line.starts_with("ipamctl freeze ") {
-            lab.raw
-                .put(lab.layout.freeze(), r#"{"reason":"lan moves"}"#)?;
-            return Ok(String::new());
-        }
-        if line == "ipamctl thaw --yes" {
-            lab.raw.delete(lab.layout.freeze())?;
-            return Ok(String::new());
-        }
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         let mut command = Command::new("sh");
         command
