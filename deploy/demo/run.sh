@@ -117,6 +117,8 @@ reach web-2 db-1 '(other node)'
 heading '6. What the operator sees'
 shown ipamctl ls
 shown ipamctl ranges
+shown ipamctl who 192.168.20.50
+shown ipamctl status
 shown etcdctl get --prefix --keys-only /etcd-ipam/v1/addr/
 [ "$(keys addr | wc -l)" = 5 ] || fail 'etcd does not hold exactly the five addresses'
 
