@@ -89,63 +89,63 @@ pub enum AnyCommand {
 /// What can be done with the store of the settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compare the store with itself and with the pods that live
-    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
-    Check(check::Options),
-    /// Judge the store and its etcd, and say what to do
-    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
-    Doctor(doctor::Options),
-    /// Stop giving out addresses, on all nodes
-    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
-    Freeze(freeze::Options),
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
     Init,
+    /// Show how the store and its etcd are
+    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
+    Status,
+    /// Judge the store and its etcd, and say what to do
+    #[command(long_about = doctor::ABOUT, after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Options),
+    /// List every configured range and how full it is
+    #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
+    Ranges,
+    /// List every address that is taken
+    #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
+    Ls(ls::Options),
+    /// Say who has an address, or why nobody may
+    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
+    Who(who::Options),
+    /// Show what a pod holds
+    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
+    Pod(pod::Options),
+    /// Show addresses being given out and released as it happens
+    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
+    Watch(watch::Options),
+    /// Keep addresses from being given out, because something else has them
+    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
+    Reserve(reserve::Options),
+    /// Keep addresses from being given out, because something is wrong with them
+    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
+    Quarantine(reserve::Options),
+    /// End reservations and quarantines
+    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
+    Unreserve(unreserve::Options),
+    /// Free what one attachment holds, or end the rest of an address
+    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
+    Release(release::Options),
+    /// Compare the store with itself and with the pods that live
+    #[command(long_about = check::ABOUT, after_help = check::EXAMPLES)]
+    Check(check::Options),
+    /// Put right what two checks found
+    #[command(long_about = repair::ABOUT, after_help = repair::EXAMPLES)]
+    Repair(repair::Options),
+    /// Stop giving out addresses, on all nodes
+    #[command(long_about = freeze::ABOUT, after_help = freeze::EXAMPLES)]
+    Freeze(freeze::Options),
+    /// Let addresses be given out again
+    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
+    Thaw(thaw::Options),
+    /// Ask the elected collector for a sweep now, and wait for its report
+    #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
+    Gc(gc::Options),
     /// Write all that the store holds into a file that `import` reads
     #[command(long_about = export::ABOUT, after_help = export::EXAMPLES)]
     Export(export::Options),
     /// Take over what another store, Whereabouts or host-local has given out
     #[command(long_about = import::ABOUT, after_help = import::EXAMPLES)]
     Import(import::Options),
-    /// List every address that is taken
-    #[command(long_about = ls::ABOUT, after_help = ls::EXAMPLES)]
-    Ls(ls::Options),
-    /// Show what a pod holds
-    #[command(long_about = pod::ABOUT, after_help = pod::EXAMPLES)]
-    Pod(pod::Options),
-    /// List every configured range and how full it is
-    #[command(long_about = ranges::ABOUT, after_help = ranges::EXAMPLES)]
-    Ranges,
-    /// Show addresses being given out and released as it happens
-    #[command(long_about = watch::ABOUT, after_help = watch::EXAMPLES)]
-    Watch(watch::Options),
-    /// Say who has an address, or why nobody may
-    #[command(long_about = who::ABOUT, after_help = who::EXAMPLES)]
-    Who(who::Options),
-    /// Ask the elected collector for a sweep now, and wait for its report
-    #[command(long_about = gc::ABOUT, after_help = gc::EXAMPLES)]
-    Gc(gc::Options),
-    /// Keep addresses from being given out, because something is wrong with them
-    #[command(long_about = reserve::QUARANTINE_ABOUT, after_help = reserve::QUARANTINE_EXAMPLES)]
-    Quarantine(reserve::Options),
-    /// Free what one attachment holds, or end the rest of an address
-    #[command(long_about = release::ABOUT, after_help = release::EXAMPLES)]
-    Release(release::Options),
-    /// Put right what two checks found
-    #[command(long_about = repair::ABOUT, after_help = repair::EXAMPLES)]
-    Repair(repair::Options),
-    /// Keep addresses from being given out, because something else has them
-    #[command(long_about = reserve::ABOUT, after_help = reserve::EXAMPLES)]
-    Reserve(reserve::Options),
-    /// End reservations and quarantines
-    #[command(long_about = unreserve::ABOUT, after_help = unreserve::EXAMPLES)]
-    Unreserve(unreserve::Options),
-    /// Show how the store and its etcd are
-    #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
-    Status,
-    /// Let addresses be given out again
-    #[command(long_about = thaw::ABOUT, after_help = thaw::EXAMPLES)]
-    Thaw(thaw::Options),
 }
 
 /// What needs no store, or finds it in a way of its own.

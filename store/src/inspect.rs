@@ -195,17 +195,6 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             .await
     }
 
-    /// Every attachment that holds something.
-    ///
-    /// # Errors
-    /// As [`Store::owners_on_node`].
-    pub async fn owners(
-        &self,
-        deadline: Deadline,
-    ) -> Result<(Vec<Owner>, Vec<Damaged>), EtcdError> {
-        self.owners_in(self.keys.all_owners(), deadline).await
-    }
-
     async fn owners_in(
         &self,
         stretch: KeyRange,
@@ -279,21 +268,6 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         let record =
             RangeRecord::parse(&entry.value).map_err(|error| damaged(error.to_string()))?;
         Ok((space, record))
-    }
-
-    /// Address keys that no address of ours is spelled by, or whose holder cannot be read.
-    ///
-    /// # Errors
-    /// As [`Store::owners_on_node`].
-    pub async fn damaged_addresses(&self, deadline: Deadline) -> Result<Vec<Damaged>, EtcdError> {
-        let entries = self.entries(self.keys.all_addresses(), deadline).await?;
-        let damaged = entries
-            .iter()
-            .filter_map(|entry| match self.parse_address(entry) {
-                Err(damaged) | Ok((_, _, Err(damaged))) => Some(damaged),
-                Ok((_, _, Ok(_))) => None,
-            });
-        Ok(damaged.collect())
     }
 
     /// Every configured range with its use.
