@@ -80,9 +80,10 @@ impl Bench {
 
     /// A record as a listing shows it.
     pub(crate) fn owner(&self, container: &str) -> Result<Option<Owner>> {
-        let (owners, damaged) = self.wait(self.store.owners(soon(&self.store)))??;
-        anyhow::ensure!(damaged.is_empty(), "{damaged:?}");
         let wanted = attachment(container);
+        let read = (self.store).owners_of_node(&wanted.cluster, &wanted.node, soon(&self.store));
+        let (owners, damaged) = self.wait(read)??;
+        anyhow::ensure!(damaged.is_empty(), "{damaged:?}");
         Ok(owners.into_iter().find(|owner| owner.attachment == wanted))
     }
 

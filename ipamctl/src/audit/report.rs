@@ -23,6 +23,21 @@ const VERSION: u64 = 1;
 pub struct Report {
     format: String,
     version: u64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub about: About,
+    /// How much was compared.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    count: u64,
+    sha256: String,
+}
+
+/// What a report is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
     /// Random: two checks never look alike.
     pub id: String,
     /// The store that was checked.
@@ -37,13 +52,6 @@ pub struct Report {
     pub checked: String,
     /// Where the pods were known from: `kubernetes`, `file`, or `null`.
     pub pods: Option<String>,
-    /// How much was compared.
-    #[serde(flatten)]
-    pub counts: Counts,
-    /// What was found.
-    pub findings: Vec<Finding>,
-    count: u64,
-    sha256: String,
 }
 
 /// Why a file is no report that can be acted on.
@@ -85,25 +93,10 @@ impl Report {
     /// A report of what was found.
     #[must_use]
     pub fn new(about: About, counts: Counts, findings: Vec<Finding>) -> Self {
-        let About {
-            id,
-            store_id,
-            prefix,
-            cluster,
-            revision,
-            checked,
-            pods,
-        } = about;
         let mut report = Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            id,
-            store_id,
-            prefix,
-            cluster,
-            revision,
-            checked,
-            pods,
+            about,
             counts,
             count: u64::try_from(findings.len()).unwrap_or(u64::MAX),
             findings,
@@ -181,25 +174,6 @@ impl Report {
         }
         Ok(report)
     }
-}
-
-/// What a report is about.
-#[derive(Clone, Debug, Default)]
-pub struct About {
-    /// Random.
-    pub id: String,
-    /// The store that was checked.
-    pub store_id: String,
-    /// What all its keys begin with.
-    pub prefix: String,
-    /// The cluster whose pods were compared.
-    pub cluster: String,
-    /// As of which revision.
-    pub revision: i64,
-    /// When, by the wall clock (RFC 3339).
-    pub checked: String,
-    /// Where the pods were known from.
-    pub pods: Option<String>,
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ fn text(report: &Report) -> String {
     let mut text = format!(
         "{headline}\n  store       {}\n  revision    {}\n  owners      {owners}\n  \
          addresses   {addresses}\n  ranges      {ranges}\n",
-        report.store_id, report.revision
+        report.about.store_id, report.about.revision
     );
     if by_kind.is_empty() {
         return text;

@@ -176,9 +176,9 @@ async fn ensure_of_this_store<E: Etcd, C: Clock>(
         Err(refusal) => bail!("nothing was repaired: {refusal}"),
     };
     for (what, reported, present) in [
-        ("store", &report.store_id, &admitted.store_id),
-        ("prefix", &report.prefix, &context.prefix),
-        ("cluster", &report.cluster, &context.cluster),
+        ("store", &report.about.store_id, &admitted.store_id),
+        ("prefix", &report.about.prefix, &context.prefix),
+        ("cluster", &report.about.cluster, &context.cluster),
     ] {
         ensure!(
             reported == present,

@@ -28,23 +28,23 @@ impl Agreement {
     /// prove nothing together.
     pub(super) fn of(one: &Report, other: &Report) -> anyhow::Result<Self> {
         ensure!(
-            one.id != other.id,
+            one.about.id != other.about.id,
             "both files are the same report ({}): the second must come from another run of \
              `ipamctl check`",
-            one.id
+            one.about.id
         );
         for (what, first, second) in [
-            ("stores", &one.store_id, &other.store_id),
-            ("prefixes", &one.prefix, &other.prefix),
-            ("clusters", &one.cluster, &other.cluster),
+            ("stores", &one.about.store_id, &other.about.store_id),
+            ("prefixes", &one.about.prefix, &other.about.prefix),
+            ("clusters", &one.about.cluster, &other.about.cluster),
         ] {
             if first != second {
                 bail!("the reports are of different {what}: {first} and {second}");
             }
         }
         let time = |report: &Report| {
-            parse_rfc3339(&report.checked)
-                .with_context(|| format!("the report's time {:?} is none", report.checked))
+            parse_rfc3339(&report.about.checked)
+                .with_context(|| format!("the report's time {:?} is none", report.about.checked))
         };
         let (first, second) = (time(one)?, time(other)?);
         let apart = second
