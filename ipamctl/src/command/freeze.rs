@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: String,
 
-    /// Who freezes it [default: user@host]
+    /// Who freezes it, for people; unless given `user@host`
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
 
