@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use chaos_tests::guarded::{COLLECTOR, Guarded, OPERATOR, READER};
+use chaos_tests::guarded::{COLLECTOR, Guarded, OPERATOR, READER, SHARED};
 use chaos_tests::install;
 use chaos_tests::layout::{Layout, holder};
 use chaos_tests::plugin::network;
@@ -17,14 +17,14 @@ use etcd_client::{
 use serde_json::json;
 
 const SECURITY: &str = include_str!("../../SECURITY.md");
-const HEADER: &str = "| with the credential of | a node | the collector | an operator | a reader |";
+const HEADER: &str = "| with the credential of | a node | nodes that share one | the collector | an operator | a reader |";
 
 /// The thief's node, and whom it steals from.
 const OWN: &str = "node-1";
 const OTHER: &str = "node-2";
 
 /// The columns of the table.
-const USERS: [&str; 4] = [OWN, COLLECTOR, OPERATOR, READER];
+const USERS: [&str; 5] = [OWN, SHARED, COLLECTOR, OPERATOR, READER];
 
 /// The first versions of their series that keep to their roles, transactions within transactions
 /// included.
@@ -194,7 +194,7 @@ async fn administer(what: &str, client: &mut Client) -> Vec<Result<(), Error>> {
         ],
         "give its role more rights" => {
             let mut outcomes = Vec::new();
-            for role in ["etcd-ipam-node-node-1", COLLECTOR, OPERATOR, READER] {
+            for role in ["etcd-ipam-node-node-1", SHARED, COLLECTOR, OPERATOR, READER] {
                 let all = Permission::read_write("").with_all_keys();
                 outcomes.push(client.role_grant_permission(role, all).await.map(drop));
             }
