@@ -24,8 +24,8 @@ fail() {
   exit 1
 }
 
-# A common name of X.509 has 64 letters at most, and a member's begins with `member:`.
-readonly LONGEST_NAME=57
+# Of a common name (X.509, ub-common-name).
+readonly LONGEST=64
 readonly AUTHORITY_DAYS=3650
 
 dir=etcd-certificates days=365
@@ -41,10 +41,9 @@ done
 [[ $days =~ ^[1-9][0-9]*$ ]] || fail "--days $days is no number of days"
 
 # A name becomes a directory, a subject and a line of a configuration file.
-check_name() {
+check_name() { # NAME
   [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
     fail "'$1' cannot be used as a name: letters, digits, '-', '.' and '_' only"
-  ((${#1} <= LONGEST_NAME)) || fail "'$1' is longer than $LONGEST_NAME letters"
 }
 
 # openssl talks while all is well.
@@ -68,6 +67,7 @@ authority() { # FILE NAME
 # Asks for a certificate: a key, and the request that renewals repeat.
 request() { # KIND NAME SUBJECT AUTHORITY EXTENSION...
   local to=$dir/$1/$2 kept=$dir/requests/$1/$2 authority=$4
+  ((${#3} <= LONGEST)) || fail "'$3' is longer than the $LONGEST letters of a common name"
   if [[ -e $kept.csr && -e $to/tls.key ]]; then
     echo "kept $to/tls.crt"
     return
