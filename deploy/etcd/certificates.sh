@@ -55,7 +55,7 @@ quietly() {
 new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 
 authority() { # FILE NAME
-  [[ ! -e $dir/$1.key ]] || return 0
+  [[ ! -e $dir/$1.crt ]] || return 0
   quietly openssl req -x509 -new "${new_key[@]}" -keyout "$dir/$1.key" -out "$dir/$1.crt.new" \
     -days "$AUTHORITY_DAYS" -subj "/CN=$2" \
     -addext basicConstraints=critical,CA:TRUE,pathlen:0 \
@@ -72,7 +72,7 @@ request() { # KIND NAME SUBJECT AUTHORITY EXTENSION...
     echo "kept $to/tls.crt"
     return
   fi
-  [[ -e $dir/$authority.key ]] || fail "there is no $dir/$authority.key: call \`authorities\` first"
+  [[ -e $dir/$authority.crt ]] || fail "there is no $dir/$authority.crt: call \`authorities\` first"
   mkdir -p "$to" "$dir/requests/$1"
   printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature "${@:5}" \
     >"$kept.ext"
@@ -139,7 +139,7 @@ case $command in
   authorities)
     mkdir -p "$dir"
     authority ca "etcd-ipam clients and servers"
-    # Apart: whoever a peer's authority vouches for can join the cluster and write anything.
+    # Apart: whoever the peers' authority vouches for can speak to the members as one of them.
     authority peer-ca "etcd-ipam peers"
     ;;
   server)
