@@ -349,5 +349,16 @@ fn a_stolen_address_leaves_a_trace() -> Result<()> {
     victim.del("victim", &net)?.silence()?;
     let holder_now = guarded.raw.get(layout.address("default", address))?;
     assert_eq!(holder_now, Some(holder(OWN, "net", "thief").into_bytes()));
+
+    // Without its user the certificate, which is still good, is of no use.
+    assert_eq!(thief.count(&layout.addresses())?, 1);
+    guarded
+        .raw
+        .ask(async |client| client.user_delete(OWN).await)?;
+    let denied = thief.count(&layout.addresses()).unwrap_err();
+    ensure!(
+        denied.to_string().contains("permission denied"),
+        "{denied:?}"
+    );
     Ok(())
 }

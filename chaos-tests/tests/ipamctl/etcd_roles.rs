@@ -140,7 +140,8 @@ fn what_is_too_much_is_shown_and_taken_away_only_when_asked_to() -> Result<()> {
     assert_eq!(sorted(&found["excess"])?, with_gone);
     // Nobody is there to be asked.
     let prune = [&all[..], &["--prune"]].concat();
-    let refused = guarded.run("root", &prune, listed)?;
+    let more = format!("{listed}node-4\n");
+    let refused = guarded.run("root", &prune, &more)?;
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert_eq!(accounts(&guarded)?, before);
 
