@@ -296,6 +296,16 @@ impl Machine {
         .collect()
     }
 
+    /// Whether the first process has ended, which it does after all others.
+    fn has_ended(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
+        matches!(state, None | Some('Z' | 'X'))
+    }
+
     /// The control group below which its engines make theirs; it is removed with the machine.
     pub fn cgroup(&self) -> &str {
         &self.cgroup
@@ -329,12 +339,6 @@ impl Drop for Machine {
         // They end when somebody knocks, which must be in their network.
         let _ = self.in_network(move || drop(windows));
         self.init = None;
-        let patience = Instant::now() + PATIENCE;
-        // The first process is gone when all others are.
-        while fs::read_link(format!("/proc/{}/root", self.pid)).is_ok() && Instant::now() < patience
-        {
-            thread::sleep(Duration::from_millis(5));
-        }
         let hierarchies = fs::read_dir("/sys/fs/cgroup")
             .into_iter()
             .flatten()
@@ -342,8 +346,16 @@ impl Drop for Machine {
         let roots = hierarchies
             .map(|one| one.path())
             .chain([PathBuf::from("/sys/fs/cgroup")]);
-        for root in roots {
-            remove_cgroup(&root.join(&self.cgroup));
+        let groups: Vec<_> = roots.map(|root| root.join(&self.cgroup)).collect();
+        let patience = Instant::now() + PATIENCE;
+        while Instant::now() < patience {
+            for group in &groups {
+                remove_cgroup(group);
+            }
+            if self.has_ended() && !groups.iter().any(|group| group.exists()) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
