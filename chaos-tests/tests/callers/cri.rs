@@ -12,6 +12,8 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
+use crate::engine::{IMAGE, eventually};
+
 /// The runtime's service on a node.
 pub(crate) struct RuntimeService {
     runtime: Runtime,
@@ -81,17 +83,70 @@ struct StatusAnswer {
     status: Option<Status>,
 }
 
+/// Whether the runtime, or its network, is ready.
+#[derive(Clone, PartialEq, Message)]
+struct Condition {
+    #[prost(bool, tag = "2")]
+    is_met: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RuntimeStatus {
+    #[prost(message, repeated, tag = "1")]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RuntimeStatusAnswer {
+    #[prost(message, optional, tag = "1")]
+    status: Option<RuntimeStatus>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+/// The image of an answer, or the one that is asked about.
+#[derive(Clone, PartialEq, Message)]
+struct OneImage {
+    #[prost(message, optional, tag = "1")]
+    image: Option<Image>,
+}
+
 #[derive(Clone, PartialEq, Message)]
 struct Nothing {}
 
 impl RuntimeService {
-    /// Of the containerd that runs on this node.
+    /// Of the containerd that runs on this node, once it is ready and has noticed the sandboxes' image.
     pub(crate) fn of(node: &Machine) -> Result<Self> {
         let socket = node.outside("/run/containerd/containerd.sock");
         let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display()))?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let channel = runtime.block_on(endpoint.connect())?;
-        Ok(Self { runtime, channel })
+        let channel = runtime.block_on(async { endpoint.connect_lazy() });
+        let service = Self { runtime, channel };
+        eventually(|| {
+            let reason = match service.is_ready() {
+                Ok(true) => return Ok(Ok(())),
+                Ok(false) => "containerd is not ready".to_owned(),
+                Err(error) => format!("{error:?}"),
+            };
+            Ok(Err(reason))
+        })?;
+        Ok(service)
+    }
+
+    fn is_ready(&self) -> Result<bool> {
+        let answer: RuntimeStatusAnswer = self.ask("RuntimeService/Status", Nothing {})?;
+        let conditions = answer.status.unwrap_or_default().conditions;
+        let image = Some(Image {
+            name: IMAGE.to_owned(),
+        });
+        let found: OneImage = self.ask("ImageService/ImageStatus", OneImage { image })?;
+        Ok(!conditions.is_empty()
+            && conditions.iter().all(|one| one.is_met)
+            && found.image.is_some())
     }
 
     /// Starts a pod's sandbox, with its network; its ID.
@@ -106,20 +161,20 @@ impl RuntimeService {
             linux: Some(linux),
         };
         let config = Some(config);
-        let sandbox: Sandbox = self.ask("RunPodSandbox", RunRequest { config })?;
+        let sandbox: Sandbox = self.ask("RuntimeService/RunPodSandbox", RunRequest { config })?;
         Ok(sandbox.id)
     }
 
     /// The sandbox's address, as it becomes the pod's `status.podIP`.
     pub(crate) fn address(&self, sandbox: &str) -> Result<String> {
-        let answer: StatusAnswer = self.ask("PodSandboxStatus", named(sandbox))?;
+        let answer: StatusAnswer = self.ask("RuntimeService/PodSandboxStatus", named(sandbox))?;
         let network = answer.status.and_then(|status| status.network);
         Ok(network.context("a sandbox without a network")?.ip)
     }
 
     /// Ends a sandbox and takes its network down.
     pub(crate) fn stop(&self, sandbox: &str) -> Result<()> {
-        self.ask::<_, Nothing>("StopPodSandbox", named(sandbox))?;
+        self.ask::<_, Nothing>("RuntimeService/StopPodSandbox", named(sandbox))?;
         Ok(())
     }
 
@@ -128,7 +183,7 @@ impl RuntimeService {
         Q: Message + Default + 'static,
         A: Message + Default + 'static,
     {
-        let path = format!("/runtime.v1.RuntimeService/{method}");
+        let path = format!("/runtime.v1.{method}");
         let path = PathAndQuery::from_maybe_shared(path)?;
         let mut service = Grpc::new(self.channel.clone());
         let answer = self.runtime.block_on(async {
