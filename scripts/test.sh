@@ -35,6 +35,18 @@ find_prometheus() {
   cat "$log" >&2
 }
 
+# The same for kustomize, which renders the manifests.
+find_kustomize() {
+  if KUSTOMIZE_BIN_DIR=$(scripts/fetch-kustomize.sh 2>"$log"); then
+    export KUSTOMIZE_BIN_DIR
+  else
+    unset KUSTOMIZE_BIN_DIR
+    KUSTOMIZE_FETCH_ERROR=$(tail -n 1 "$log")
+    export KUSTOMIZE_FETCH_ERROR
+  fi
+  cat "$log" >&2
+}
+
 # The output of a passed test is shown too, in a block under its name, because that is where a test
 # says that it was skipped.
 run_tests() {
@@ -43,10 +55,12 @@ run_tests() {
 
 find_etcd
 find_prometheus
+find_kustomize
 ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
 printf '%s\n' "test: etcd from ${ETCD_BIN_DIRS:-nowhere}" \
-  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
+  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" \
+  "test: kustomize from ${KUSTOMIZE_BIN_DIR:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
 
 status=0
 run_tests || status=$?
