@@ -35,6 +35,18 @@ find_prometheus() {
   cat "$log" >&2
 }
 
+# Likewise without an mdbook.
+find_mdbook() {
+  if MDBOOK_BIN_DIR=$(scripts/fetch-mdbook.sh 2>"$log"); then
+    export MDBOOK_BIN_DIR
+  else
+    unset MDBOOK_BIN_DIR
+    MDBOOK_FETCH_ERROR=$(tail -n 1 "$log")
+    export MDBOOK_FETCH_ERROR
+  fi
+  cat "$log" >&2
+}
+
 # The output of a passed test is shown too, in a block under its name, because that is where a test
 # says that it was skipped.
 run_tests() {
@@ -43,10 +55,12 @@ run_tests() {
 
 find_etcd
 find_prometheus
+find_mdbook
 ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
 printf '%s\n' "test: etcd from ${ETCD_BIN_DIRS:-nowhere}" \
-  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
+  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" "test: mdbook from ${MDBOOK_BIN_DIR:-nowhere}" \
+  "test: binaries from $ETCD_IPAM_BIN_DIR"
 
 status=0
 run_tests || status=$?
