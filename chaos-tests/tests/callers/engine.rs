@@ -120,6 +120,21 @@ pub(crate) fn bridge(name: &str, subnet: &str) -> Value {
     })
 }
 
+/// The guide that says how engines are set up, and what they show.
+pub(crate) fn guide() -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/callers.md");
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// The network that it shows.
+pub(crate) fn network_of_the_guide() -> Result<Value> {
+    let guide = guide()?;
+    let shown = guide
+        .split("```")
+        .find_map(|part| part.strip_prefix("json\n"));
+    Ok(serde_json::from_str(shown.context("it shows none")?)?)
+}
+
 /// An image from nothing but this machine's `sleep` and the libraries that it needs.
 fn build_image(node: &Machine) -> Result<()> {
     for (path, text) in [
