@@ -6,9 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use chaos_tests::collector::{Collector, Source};
 use chaos_tests::ctl;
+use chaos_tests::documented;
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::kubernetes::{Kubernetes, Request, network, node, pod};
 use chaos_tests::layout::{DEFAULT_PREFIX, Layout, holder};
@@ -161,24 +162,6 @@ fn documented_permissions() -> Result<Vec<Permission>> {
     Ok(found)
 }
 
-/// The documented verbs: API group (empty for the core), resource and verb.
-fn documented_verbs() -> Result<BTreeSet<[String; 3]>> {
-    let header = "| API group | resource | verbs | for |";
-    let rows = DOCUMENTATION.lines().skip_while(|line| *line != header);
-    let mut found = BTreeSet::new();
-    for row in rows.skip(2).take_while(|row| row.starts_with('|')) {
-        let cells: Vec<_> = row.split('|').collect();
-        let quoted = |cell: usize| {
-            let cell: &str = cells.get(cell).copied().unwrap_or_default();
-            cell.split('`').skip(1).step_by(2).map(str::to_owned)
-        };
-        let group = quoted(1).next().unwrap_or_default();
-        let resource = quoted(2).next().with_context(|| row.to_owned())?;
-        found.extend(quoted(3).map(|verb| [group.clone(), resource.clone(), verb]));
-    }
-    Ok(found)
-}
-
 /// What a request needs the right for.
 fn verb(request: &Request) -> Result<[String; 3]> {
     let segments: Vec<_> = request.path.trim_matches('/').split('/').collect();
@@ -238,6 +221,6 @@ fn the_documented_rights_are_enough_and_those_in_kubernetes_are_all_used() -> Re
 
     let requests = scene.kubernetes.requests();
     let used: BTreeSet<_> = requests.iter().map(verb).collect::<Result<_>>()?;
-    assert_eq!(used, documented_verbs()?);
+    assert_eq!(used, documented::collector_verbs()?);
     Ok(())
 }
