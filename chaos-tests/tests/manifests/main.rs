@@ -5,6 +5,7 @@
 
 mod chart;
 mod container;
+mod dev_etcd;
 mod kustomize;
 mod names;
 mod objects;

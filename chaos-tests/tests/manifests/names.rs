@@ -14,7 +14,7 @@ const STORE: [&str; 2] = ["etcd-ipam-store", "store_id"];
 pub(crate) fn check(objects: &Objects) -> Result<()> {
     for (workload, pod) in objects.workloads() {
         let explain = || format!("{} {}", workload["kind"], name(workload));
-        check_pod(objects, pod).with_context(explain)?;
+        check_pod(objects, workload, pod).with_context(explain)?;
         let labels = &workload["spec"]["template"]["metadata"]["labels"];
         // A Job has none.
         let selector = &workload["spec"]["selector"]["matchLabels"];
@@ -68,7 +68,7 @@ pub(crate) fn check(objects: &Objects) -> Result<()> {
     Ok(())
 }
 
-fn check_pod(objects: &Objects, pod: &Value) -> Result<()> {
+fn check_pod(objects: &Objects, workload: &Value, pod: &Value) -> Result<()> {
     if let Some(account) = pod["serviceAccountName"].as_str() {
         let account = objects.get("ServiceAccount", account)?;
         let is_bound = ["ClusterRoleBinding", "RoleBinding"].iter().any(|kind| {
@@ -82,6 +82,8 @@ fn check_pod(objects: &Objects, pod: &Value) -> Result<()> {
             name(account)
         );
         ensure!(account["automountServiceAccountToken"] == false);
+    } else {
+        ensure!(pod["automountServiceAccountToken"] == false, "a token");
     }
     let volumes = |list_: &Value| -> BTreeSet<String> {
         let names = list(list_).filter_map(|volume| volume["name"].as_str());
@@ -122,7 +124,9 @@ fn check_pod(objects: &Objects, pod: &Value) -> Result<()> {
         }
     }
     let mut there = volumes(&pod["volumes"]);
-    there.extend(mounted.iter().filter(|name| *name == "data").cloned());
+    for claim in list(&workload["spec"]["volumeClaimTemplates"]) {
+        there.insert(name(claim).to_owned());
+    }
     ensure!(there == mounted, "{there:?} and {mounted:?}");
     Ok(())
 }

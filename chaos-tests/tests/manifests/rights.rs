@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::objects::{Objects, list, name, texts};
 
 /// What the roles of this name grant: API group, resource and verb.
-fn granted(objects: &Objects, role: &str) -> BTreeSet<[String; 3]> {
+pub(crate) fn granted(objects: &Objects, role: &str) -> BTreeSet<[String; 3]> {
     let roles = objects.iter().filter(|object| {
         let kind = object["kind"].as_str().unwrap_or_default();
         ["ClusterRole", "Role"].contains(&kind) && name(object) == role

@@ -3,30 +3,31 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::binaries;
-use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::http::{Answer, Client};
 use chaos_tests::kubernetes::Kubernetes;
+use chaos_tests::layout::Layout;
 use chaos_tests::loopback::Place;
 use chaos_tests::process::{self, Finish};
 use serde_json::Value;
 
 use crate::container::{Container, NODE, Surroundings};
 use crate::objects::{Objects, list};
+use crate::rights;
 
 /// What does not happen within this time will not happen at all.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An etcd that wants certificates, and what it knows of its store.
+/// An etcd that wants certificates, and the API of the cluster.
 struct Scene {
     etcd: EtcdServer,
+    kubernetes: Kubernetes,
     store_id: Option<String>,
 }
 
@@ -38,26 +39,35 @@ impl Scene {
         })?;
         Ok(Self {
             etcd,
+            kubernetes: Kubernetes::start()?,
             store_id: None,
         })
     }
 
+    /// With the store that the Job has created and written down.
     fn with_store() -> Result<Self> {
         let mut scene = Self::without_store()?;
-        let (authority, root) = (scene.etcd.authority()?, scene.etcd.root_identity()?);
-        let flag = |name: &str, file: &Path| format!("--{name}={}", file.display());
-        let flags = [
-            flag("ca-file", &authority.ca_file),
-            flag("cert-file", &root.cert_file),
-            flag("key-file", &root.key_file),
-        ];
-        let mut arguments: Vec<_> = flags.iter().map(String::as_str).collect();
-        arguments.extend(["init", "-o", "json"]);
-        let made = ctl::run(&[scene.etcd.endpoint()], &arguments)?;
-        ensure!(made.status.success(), "{made:?}");
-        let made: Value = serde_json::from_str(&made.stdout)?;
-        scene.store_id = Some(made["id"].as_str().context("no id")?.to_owned());
+        scene.initialise()?;
         Ok(scene)
+    }
+
+    fn initialise(&mut self) -> Result<()> {
+        let mut job = self.container("init")?;
+        // In a cluster it finds the API by itself.
+        job.set("KUBECONFIG", self.kubeconfig());
+        let output = job.run()?;
+        ensure!(output.status.success(), "{output:?}");
+        let map = self
+            .kubernetes
+            .config_map("kube-system", "etcd-ipam-store")?;
+        let map = map.context("nothing is written down")?;
+        let id = map["data"]["store_id"].as_str();
+        self.store_id = Some(id.with_context(|| format!("{map}"))?.to_owned());
+        Ok(())
+    }
+
+    fn kubeconfig(&self) -> String {
+        self.kubernetes.kubeconfig().display().to_string()
     }
 
     fn container(&self, name: &str) -> Result<Container> {
@@ -120,20 +130,37 @@ fn the_installer_installs_a_node_and_keeps_it() -> Result<()> {
 }
 
 #[test]
-fn no_pod_starts_before_the_store_is_there() -> Result<()> {
-    let scene = Scene::without_store()?;
+fn the_job_creates_the_store_once_and_whatever_needs_it_waits() -> Result<()> {
+    let mut scene = Scene::without_store()?;
     for name in ["install", "keep", "lease-gc"] {
         let error = scene.container(name).err().context("it starts")?;
         assert!(error.to_string().contains("waits"), "{error:#}");
     }
-    scene.container("init")?;
+    scene.initialise()?;
+    let first = scene.store_id.clone();
+    scene.initialise()?;
+    assert_eq!(scene.store_id, first);
+    // Applied again after etcd has lost its data.
+    scene.etcd.raw()?.delete(Layout::default().store())?;
+    assert!(scene.initialise().is_err());
+    let left = scene.etcd.raw()?.get(Layout::default().store())?;
+    assert_eq!(left, None, "a store was made anew");
+
+    // Only what its Role allows.
+    let role = rights::granted(&Objects::of_single_file()?, "etcd-ipam-init");
+    for request in scene.kubernetes.requests() {
+        let verb = format!("{:?}", request.verb).to_lowercase();
+        let right = ["", "configmaps", &verb].map(str::to_owned);
+        assert!(role.contains(&right), "{request:?}");
+        let path = "/api/v1/namespaces/kube-system/configmaps";
+        assert!(request.path.starts_with(path), "{request:?}");
+    }
     Ok(())
 }
 
 #[test]
 fn the_collector_runs_and_answers_its_probes() -> Result<()> {
     let scene = Scene::with_store()?;
-    let kubernetes = Kubernetes::start()?;
     let mut collector = scene.container("lease-gc")?;
     let objects = Objects::of_single_file()?;
     let mut containers = objects.containers();
@@ -150,8 +177,7 @@ fn the_collector_runs_and_answers_its_probes() -> Result<()> {
     let address: SocketAddr = (Place::free()?.ip, u16::try_from(port)?).into();
     collector.set("LEASE_GC_LISTEN", format!("{address}"));
     // In a cluster it finds the API by itself.
-    let kubeconfig = kubernetes.kubeconfig().display().to_string();
-    collector.set("LEASE_GC_KUBECONFIG", kubeconfig);
+    collector.set("LEASE_GC_KUBECONFIG", scene.kubeconfig());
     let mut daemon = collector.start()?;
     let mut get = |path: &str| -> Result<Answer> {
         eventually(path, || {
@@ -199,10 +225,7 @@ fn every_variable_is_one_that_the_program_reads() -> Result<()> {
         let words: BTreeSet<_> = help
             .split(|letter: char| !letter.is_ascii_alphanumeric() && !"-_".contains(letter))
             .collect();
-        for variable in container
-            .variables()
-            .filter(|name| *name != "IPAMCTL_STORE_ID")
-        {
+        for variable in container.variables() {
             // The collector has a variable for every flag.
             let word = match variable.strip_prefix("LEASE_GC_") {
                 Some(rest) => format!("--{}", rest.to_lowercase().replace('_', "-")),
