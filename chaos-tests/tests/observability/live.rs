@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use chaos_tests::collector::{Collector, Source};
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::kubernetes::{Kubernetes, pod};
@@ -19,7 +19,7 @@ use chaos_tests::skip::skipped;
 use serde_json::{Value, json};
 
 use crate::dashboard::expressions;
-use crate::files::{impatient, panels, read, rules_with, table, text};
+use crate::files::{impatient, panels, read, rules, rules_with, table, text};
 
 /// The jobs' names, as the Operator and people make them.
 const COLLECTORS: &str = "kube-system/etcd-ipam-lease-gc";
@@ -187,6 +187,26 @@ fn shows(prometheus: &mut Prometheus, expression: &str) -> Result<()> {
     Ok(())
 }
 
+/// The values of labels that rules list with bars between: `{result=~"complete|dry_run"}`.
+fn named_values() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for rule in rules()? {
+        let expression = text(&rule, "expr")?;
+        let parts: Vec<_> = expression.split('"').collect();
+        for pair in parts.chunks_exact(2) {
+            let before = pair[0].strip_suffix("=~").or(pair[0].strip_suffix("!~"));
+            let Some(before) = before.filter(|_| pair[1].contains('|')) else {
+                continue;
+            };
+            let label = before.rsplit(['{', ',', ' ']).next().unwrap_or(before);
+            let values = pair[1].split('|');
+            found.extend(values.map(|value| (label.to_owned(), value.to_owned())));
+        }
+    }
+    ensure!(found.len() >= 15, "{found:?}");
+    Ok(found)
+}
+
 #[test]
 fn where_all_is_well_every_panel_shows_something_and_no_alert_fires() -> Result<()> {
     let name = "where_all_is_well_every_panel_shows_something_and_no_alert_fires";
@@ -224,6 +244,10 @@ fn where_all_is_well_every_panel_shows_something_and_no_alert_fires() -> Result<
         for expression in spans {
             shows(&mut prometheus, expression)?;
         }
+    }
+    for (label, value) in named_values()? {
+        let series = format!(r#"{{__name__=~"(.*:)?etcd_ipam_.*", {label}="{value}"}}"#);
+        prometheus.wait_for(&series)?;
     }
     // Before the sweep was scraped, none had ended.
     let silence = prometheus.wait_for("absent(ALERTS)");
