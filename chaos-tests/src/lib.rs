@@ -18,6 +18,7 @@ pub mod collector;
 pub mod collectors;
 pub mod ctl;
 pub mod daemon;
+pub mod documented;
 pub mod etcd;
 pub mod guarded;
 pub mod holdings;
