@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test docs measure lint deny fmt clean tools
+.PHONY: help build demo test docs measure lint deny fmt clean tools engines
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -8,6 +8,9 @@ help: ## this list
 
 build: tools ## the binaries, as they are shipped; prints where they are
 	@scripts/release-dir.sh
+
+engines: ## podman, buildah, runc and containerd with apt, for the tests that use them
+	@scripts/install-engines.sh
 
 demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (as root, else by sudo)
 	@bin=$$(scripts/release-dir.sh) && $(SUDO) deploy/demo/run.sh "$$bin"
