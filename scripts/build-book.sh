@@ -22,12 +22,12 @@ sed -e 's|](\.\./|](|; t' -e 's|](|](docs/|' "$work/src/docs/SUMMARY.md" >"$work
 rm "$work/src/docs/SUMMARY.md"
 # Every page asks for this file and the script below, and Debian's mdbook has neither.
 mkdir -p "$work/theme/fonts"
-echo "/* The reader's own fonts are used. */" >"$work/theme/fonts/fonts.css"
+cp scripts/book/fonts.css "$work/theme/fonts/"
 
 mkdir -p "$book"
 book=$(cd "$book" && pwd)
 "$mdbook" build --dest-dir "$book" "$work" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-cp scripts/book.js "$book/"
+cp scripts/book/book.js "$book/"
 # It succeeds with a warning about what will not be shown as it is meant.
 if grep -E '\[(WARN|ERROR)\]' "$work/log" >&2; then exit 1; fi
 echo "$book/index.html"
