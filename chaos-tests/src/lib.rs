@@ -18,6 +18,7 @@ pub mod collector;
 pub mod collectors;
 pub mod ctl;
 pub mod daemon;
+pub mod engine;
 pub mod etcd;
 pub mod holdings;
 pub mod host;
