@@ -1,5 +1,7 @@
 //! Objects as the API's types have them: what a type does not know is lost on the way, and shows.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
@@ -49,6 +51,36 @@ struct PodMetricsEndpoint {
     path: String,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct PrometheusRuleSpec {
+    groups: Vec<RuleGroup>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RuleGroup {
+    name: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Rule {
+    Record {
+        record: String,
+        expr: String,
+    },
+    Alert {
+        alert: String,
+        expr: String,
+        #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+        wait: Option<String>,
+        labels: BTreeMap<String, String>,
+        annotations: BTreeMap<String, String>,
+    },
+}
+
 /// The object, after it was of its type.
 fn read(object: &Value) -> Result<Value> {
     let kind = [&object["apiVersion"], &object["kind"]].map(|part| part.as_str());
@@ -69,6 +101,9 @@ fn read(object: &Value) -> Result<Value> {
         ["rbac.authorization.k8s.io/v1", "Role"] => through::<Role>(object),
         ["rbac.authorization.k8s.io/v1", "RoleBinding"] => through::<RoleBinding>(object),
         ["monitoring.coreos.com/v1", "PodMonitor"] => through::<Custom<PodMonitorSpec>>(object),
+        ["monitoring.coreos.com/v1", "PrometheusRule"] => {
+            through::<Custom<PrometheusRuleSpec>>(object)
+        }
         [version, kind] => bail!("nobody here knows {version} {kind}"),
     }
 }
