@@ -19,7 +19,10 @@ use serde_json::Value;
 
 use crate::container::{Container, NODE, Surroundings};
 use crate::objects::{Objects, list};
-use crate::rights;
+use crate::{names, rights, types};
+
+/// What takes a node's installation away.
+const UNINSTALL: &str = include_str!("../../../deploy/uninstall-node.yaml");
 
 /// What does not happen within this time will not happen at all.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,7 +80,11 @@ impl Scene {
             authority: self.etcd.authority()?,
             identity: self.etcd.root_identity()?,
         };
-        Container::new(&Objects::of_single_file()?, name, &around)
+        let mut objects = Objects::of_single_file()?;
+        if name == "uninstall" {
+            objects = Objects::parse(UNINSTALL)?;
+        }
+        Container::new(&objects, name, &around)
     }
 }
 
@@ -115,7 +122,9 @@ fn the_installer_installs_a_node_and_keeps_it() -> Result<()> {
     assert_eq!(fs::read(&plugin)?, fs::read(binaries::plugin()?)?);
 
     let mut keep = scene.container("keep")?;
-    keep.share_mounts(&install);
+    for at in ["/host/bin", "/host/conf"] {
+        keep.mount(at, install.mounted(at)?)?;
+    }
     fs::remove_file(&plugin)?;
     let daemon = keep.start()?;
     eventually("the plugin is back", || Ok(plugin.is_file().then_some(())))?;
@@ -126,6 +135,71 @@ fn the_installer_installs_a_node_and_keeps_it() -> Result<()> {
     let status = daemon.stop()?;
     ensure!(status.success(), "{status}: {}", keep.log()?);
     assert!(plugin.is_file());
+    Ok(())
+}
+
+#[test]
+fn what_was_installed_is_uninstalled() -> Result<()> {
+    let scene = Scene::with_store()?;
+    let install = scene.container("install")?;
+    let output = install.run()?;
+    ensure!(output.status.success(), "{output:?}");
+    let [bin, conf] = ["/host/bin", "/host/conf"].map(|at| install.mounted(at));
+    let (bin, conf) = (bin?, conf?);
+    let mut uninstall = scene.container("uninstall")?;
+    uninstall.mount("/opt/cni/bin", bin)?;
+    uninstall.mount("/etc/cni/net.d", conf)?;
+    // The node's file has the host's paths, where that container has them too.
+    let file = conf.join("etcd-ipam.d/etcd-ipam.conf");
+    let mut config = fs::read_to_string(&file)?;
+    for at in ["/etc/cni/net.d", "/run/etcd-ipam", "/var/lib/etcd-ipam"] {
+        config = config.replace(at, &uninstall.mounted(at)?.display().to_string());
+    }
+    let mut config: Value = serde_json::from_str(&config)?;
+    for (key, at) in [
+        ("state_dir", "/run/etcd-ipam"),
+        ("spool_dir", "/var/lib/etcd-ipam"),
+    ] {
+        config[key] = uninstall.mounted(at)?.display().to_string().into();
+    }
+    fs::write(&file, config.to_string())?;
+    let output = uninstall.run()?;
+    ensure!(output.status.success(), "{output:?}");
+    assert!(!bin.join("etcd-ipam").exists(), "{output:?}");
+    assert!(!conf.join("etcd-ipam.d").exists(), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn a_node_is_uninstalled_where_it_was_installed() -> Result<()> {
+    let pod = Objects::parse(UNINSTALL)?;
+    types::check(&pod)?;
+    names::check(&pod)?;
+    let objects = Objects::of_single_file()?;
+    let part = |objects: &Objects, container: &str, part: &str| -> Result<Value> {
+        let mut containers = objects.containers();
+        let (pod, found) = containers
+            .find(|(_, found)| found["name"] == container)
+            .context("no container")?;
+        Ok(match part {
+            "volumes" => pod[part].clone(),
+            part => found[part].clone(),
+        })
+    };
+    for same in ["image", "resources", "securityContext"] {
+        assert_eq!(
+            part(&pod, "uninstall", same)?,
+            part(&objects, "keep", same)?
+        );
+    }
+    let volumes = part(&pod, "uninstall", "volumes")?;
+    for installed in list(&part(&objects, "keep", "volumes")?) {
+        let path = &installed["hostPath"]["path"];
+        if !path.is_null() {
+            let mut paths = list(&volumes).map(|volume| &volume["hostPath"]["path"]);
+            assert!(paths.any(|found| found == path), "not mounted: {path}");
+        }
+    }
     Ok(())
 }
 
