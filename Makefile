@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test measure lint deny fmt clean tools engines
+.PHONY: help build demo test docs measure lint deny fmt clean tools engines
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -18,7 +18,10 @@ demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (
 test: tools ## every test, on real etcd servers
 	@scripts/test.sh
 
-measure: tools ## the numbers of the README, measured on this machine
+docs: ## the documentation as a book; prints where it begins
+	@scripts/build-book.sh
+
+measure: tools ## the numbers of the documentation, measured on this machine
 	@scripts/measure.sh
 
 lint: tools ## formatting, clippy and rustdoc, warnings being errors
