@@ -113,6 +113,13 @@ impl Install {
         )
     }
 
+    /// Fails, with what it says, if `promtool` finds anything wrong with a configuration. The files
+    /// that it names need not be there.
+    pub fn check_config(&self, config: &Path) -> Result<()> {
+        let config = config.display().to_string();
+        self.promtool(&["check", "config", "--syntax-only", &config], "")
+    }
+
     /// Fails, with what it says, if rules do not do what a file of `promtool`'s tests expects.
     pub fn test_rules(&self, tests: &Path) -> Result<()> {
         self.promtool(&["test", "rules", &tests.display().to_string()], "")
