@@ -21,8 +21,8 @@ work=$(mktemp -d "$home/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 say "taking kustomize from Debian $suite"
 if ! reason=$(scripts/unpack-debian.sh "$suite" "$work" kustomize); then
-  say "no kustomize: $reason"
+  say "$reason"
   exit 1
 fi
 mv "$work/usr/bin/kustomize" "$home/"
-already_there || { say "no kustomize: that of Debian $suite does not run on this machine"; exit 1; }
+already_there || { say "that of Debian $suite does not run on this machine"; exit 1; }

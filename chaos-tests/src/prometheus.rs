@@ -66,9 +66,9 @@ impl Install {
     pub fn work(&self, work: &Work<'_>) -> Result<Prometheus> {
         let home = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
         let place = Place::free()?;
-        let jobs = work.jobs.iter().map(|(name, targets)| {
-            json!({"job_name": name, "static_configs": [{"targets": targets}]})
-        });
+        let jobs = work.jobs.iter().map(
+            |(name, targets)| json!({"job_name": name, "static_configs": [{"targets": targets}]}),
+        );
         let mut config = json!({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "scrape_configs": jobs.collect::<Vec<_>>(),
@@ -107,7 +107,17 @@ impl Install {
     /// Fails, with what it says, if `promtool` finds anything wrong with a file of rules.
     pub fn check_rules(&self, rules: &Path) -> Result<()> {
         let rules = rules.display().to_string();
-        self.promtool(&["check", "rules", "--lint=all", "--lint-fatal", &rules], "")
+        self.promtool(
+            &["check", "rules", "--lint=all", "--lint-fatal", &rules],
+            "",
+        )
+    }
+
+    /// Fails, with what it says, if `promtool` finds anything wrong with a configuration. The files
+    /// that it names need not be there.
+    pub fn check_config(&self, config: &Path) -> Result<()> {
+        let config = config.display().to_string();
+        self.promtool(&["check", "config", "--syntax-only", &config], "")
     }
 
     /// Fails, with what it says, if rules do not do what a file of `promtool`'s tests expects.
@@ -119,7 +129,10 @@ impl Install {
         let mut command = Command::new(self.directory.join("promtool"));
         command.args(arguments).env_clear();
         let output = process::run(command, input, Finish::Normal)?;
-        ensure!(output.status.success(), "promtool {arguments:?}: {output:?}");
+        ensure!(
+            output.status.success(),
+            "promtool {arguments:?}: {output:?}"
+        );
         Ok(())
     }
 }
@@ -141,7 +154,9 @@ impl Prometheus {
     pub fn alerts(&self) -> Result<Vec<Value>> {
         let body: Value = serde_json::from_str(&self.client().get("/api/v1/alerts")?.body)?;
         let alerts = body["data"]["alerts"].as_array();
-        Ok(alerts.with_context(|| format!("no alerts: {body}"))?.clone())
+        Ok(alerts
+            .with_context(|| format!("no alerts: {body}"))?
+            .clone())
     }
 
     /// Waits until an expression gives anything, and returns that.

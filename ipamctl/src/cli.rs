@@ -7,8 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::access::EtcdFlags;
 use crate::command::{
-    check, completions, doctor, explain, export, freeze, gc, import, init, ls, man, node, pod,
-    ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
+    check, completions, doctor, etcd_roles, explain, export, freeze, gc, import, init, ls, man,
+    node, pod, ranges, release, repair, reserve, status, thaw, unreserve, watch, who,
 };
 
 /// See and care for the addresses that etcd-ipam has given out.
@@ -151,6 +151,9 @@ pub enum Command {
 /// What needs no store, or finds it in a way of its own.
 #[derive(Debug, Subcommand)]
 pub enum Standalone {
+    /// Print or make the users and roles of etcd that the programs need
+    #[command(long_about = etcd_roles::ABOUT, after_help = etcd_roles::EXAMPLES)]
+    EtcdRoles(etcd_roles::Options),
     /// Explain what an ADD would do for a pod or with a configuration, without doing it
     #[command(long_about = explain::ABOUT, after_help = explain::EXAMPLES)]
     Explain(explain::Options),

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod doctor;
+pub mod etcd_roles;
 pub mod explain;
 pub mod export;
 pub mod filters;
@@ -139,6 +140,9 @@ async fn standalone(
 ) -> anyhow::Result<Verdict> {
     match command {
         Standalone::Completions(options) => completions::run(output, *options)?,
+        Standalone::EtcdRoles(options) => {
+            return Box::pin(etcd_roles::run(cli, output, options)).await;
+        }
         Standalone::Explain(options) => {
             let place = explain::Place::new(cli, std::env::var("ETCD_IPAM_CONFIG").ok())?;
             let open = |target: explain::Target| {

@@ -23,6 +23,39 @@ pub struct Found {
 /// # Errors
 /// Where a file was named that cannot be used, or no endpoint was given anywhere.
 pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Found> {
+    let found = look(flags, environment, Need::Endpoints)?;
+    if !found.access.has_endpoints() {
+        let file = found.file.as_ref().map_or_else(
+            || "no such file was found".to_owned(),
+            |file| match file.problem() {
+                Some(problem) => problem.to_string(),
+                None => format!("{} has none", file.path().display()),
+            },
+        );
+        bail!(
+            "no etcd endpoint is given: use the flag --endpoints, the variable IPAMCTL_ENDPOINTS, \
+             or etcd.endpoints in the plugin's configuration file ({file}; --node-config names another)"
+        );
+    }
+    Ok(found)
+}
+
+/// The same for what can be done without an etcd.
+///
+/// # Errors
+/// Where a file was named that cannot be used.
+pub fn find_without_etcd(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Found> {
+    look(flags, environment, Need::Nothing)
+}
+
+/// Without what there is nothing to be done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Endpoints,
+    Nothing,
+}
+
+fn look(flags: &EtcdFlags, environment: Option<&str>, need: Need) -> anyhow::Result<Found> {
     let own = flags.access();
     let mut warnings = Vec::new();
     let file = match flags.node_config() {
@@ -33,7 +66,7 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
                 search.file
             }
             // Such a file may be for root's eyes only, and is not needed here.
-            Err(error) if own.has_endpoints() => {
+            Err(error) if own.has_endpoints() || need == Need::Nothing => {
                 warnings.push(format!("a configuration file is left out: {error}"));
                 None
             }
@@ -52,19 +85,6 @@ pub fn find(flags: &EtcdFlags, environment: Option<&str>) -> anyhow::Result<Foun
     let nothing = IpamSection::default();
     let section = file.as_ref().map_or(&nothing, NodeFile::section);
     let cluster = section.cluster().to_owned();
-    if !access.has_endpoints() {
-        let file = file.as_ref().map_or_else(
-            || "no such file was found".to_owned(),
-            |file| match file.problem() {
-                Some(problem) => problem.to_string(),
-                None => format!("{} has none", file.path().display()),
-            },
-        );
-        bail!(
-            "no etcd endpoint is given: use the flag --endpoints, the variable IPAMCTL_ENDPOINTS, \
-             or etcd.endpoints in the plugin's configuration file ({file}; --node-config names another)"
-        );
-    }
     Ok(Found {
         access,
         cluster,

@@ -1,5 +1,6 @@
 //! etcd itself: how it is reached and what is asked of it.
 
+mod accounts;
 mod certificate;
 mod client;
 mod coordinate;

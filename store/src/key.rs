@@ -95,9 +95,26 @@ impl Keyspace {
         KeyRange::under(format!("{}/", self.root))
     }
 
+    /// Every key below the prefix, also what others may have put there.
+    pub fn all_below_prefix(&self) -> KeyRange {
+        let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
+        // Under no prefix lies all that others keep in this etcd.
+        let whole = if prefix.is_empty() {
+            &self.root
+        } else {
+            prefix
+        };
+        KeyRange::under(format!("{whole}/"))
+    }
+
     /// The store's birth certificate.
     pub fn store(&self) -> String {
         format!("{}/meta/store", self.root)
+    }
+
+    /// What the store is, and whether it is frozen.
+    pub fn about_store(&self) -> KeyRange {
+        KeyRange::under(format!("{}/meta/", self.root))
     }
 
     /// While this key exists, no ADD succeeds.
@@ -211,6 +228,11 @@ impl Keyspace {
         self.collector(cluster, "last")
     }
 
+    /// Everything of one cluster's collector.
+    pub fn collector_of(&self, cluster: &str) -> KeyRange {
+        KeyRange::under(self.collector(cluster, ""))
+    }
+
     /// Everything of every cluster's collector.
     pub fn all_collectors(&self) -> KeyRange {
         KeyRange::under(format!("{}/gc/", self.root))
@@ -224,6 +246,11 @@ impl Keyspace {
     pub fn report(&self, cluster: &str, node: &str) -> String {
         let [cluster, node] = [cluster, node].map(encode);
         format!("{}/node/{cluster}/{node}/report", self.root)
+    }
+
+    /// What the nodes of a cluster say that they hold.
+    pub fn reports_of_cluster(&self, cluster: &str) -> KeyRange {
+        KeyRange::under(format!("{}/node/{}/", self.root, encode(cluster)))
     }
 
     /// What was configured for a range.
@@ -247,14 +274,7 @@ impl Keyspace {
 
     /// The stretches under the prefix where neither addresses nor owners nor ranges lie.
     pub fn elsewhere(&self) -> Vec<KeyRange> {
-        let prefix = self.root.strip_suffix("/v1").unwrap_or_default();
-        // Under no prefix lies all that others keep in this etcd.
-        let whole = if prefix.is_empty() {
-            &self.root
-        } else {
-            prefix
-        };
-        let whole = KeyRange::under(format!("{whole}/"));
+        let whole = self.all_below_prefix();
         let mut taken = [self.all_addresses(), self.all_owners(), self.all_ranges()];
         taken.sort_by(|one, other| one.start.cmp(&other.start));
         let starts = std::iter::once(whole.start).chain(taken.iter().map(|one| one.end.clone()));

@@ -1,6 +1,7 @@
 //! The library under `etcd-ipam`, `lease-gc` and `ipamctl`: the etcd keyspace, address
 //! arithmetic, allocation, release and election.
 
+pub mod accounts;
 pub mod address;
 pub mod allocate;
 pub mod amend;

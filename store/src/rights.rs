@@ -30,8 +30,14 @@ pub enum Right {
     WriteOwnRecords,
     /// To write down what ranges are configured.
     WriteRanges,
+    /// To write what the node reports to hold.
+    WriteOwnReport,
     /// To write the records of another node.
     WriteOtherRecords,
+    /// To write what another node reports to hold.
+    WriteOtherReports,
+    /// To speak for the collector.
+    WriteCollector,
     /// To initialise, seal, freeze and thaw the store.
     WriteStore,
     /// To write outside the store.
@@ -39,21 +45,24 @@ pub enum Right {
 }
 
 impl Right {
-    /// What the plugin needs on a node.
-    pub const NEEDED: [Self; 6] = [
+    /// What the plugin and `ipamctl node report` need on a node.
+    pub const NEEDED: [Self; 7] = [
         Self::ReadStore,
         Self::ReadAddresses,
         Self::WriteAddresses,
         Self::ReadOwnRecords,
         Self::WriteOwnRecords,
         Self::WriteRanges,
+        Self::WriteOwnReport,
     ];
 
     /// What it does not need, the worst first: whoever steals the node's key gets it too.
-    pub const TOO_MUCH: [Self; 3] = [
+    pub const TOO_MUCH: [Self; 5] = [
         Self::WriteElsewhere,
         Self::WriteStore,
+        Self::WriteCollector,
         Self::WriteOtherRecords,
+        Self::WriteOtherReports,
     ];
 
     /// What needs the right on a node.
@@ -69,6 +78,7 @@ impl Right {
                 interface: NOBODY.to_owned(),
             })
         };
+        let other = format!("{node}{NOBODY}");
         let inside = |stretch: KeyRange| format!("{}{NOBODY}", stretch.start);
         match self {
             Self::ReadStore => Op::Get(Get::key(keys.freeze())),
@@ -77,7 +87,10 @@ impl Right {
             Self::ReadOwnRecords => read(keys.owners_of(cluster, node, NOBODY)),
             Self::WriteOwnRecords => write(record(node)),
             Self::WriteRanges => write(inside(keys.all_ranges())),
-            Self::WriteOtherRecords => write(record(&format!("{node}{NOBODY}"))),
+            Self::WriteOtherRecords => write(record(&other)),
+            Self::WriteOwnReport => write(keys.report(cluster, node)),
+            Self::WriteOtherReports => write(keys.report(cluster, &other)),
+            Self::WriteCollector => write(keys.leader(cluster)),
             Self::WriteStore => write(keys.freeze()),
             Self::WriteElsewhere => write(NOBODY.to_owned()),
         }
@@ -107,6 +120,61 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             Ok(_) => Ok(true),
             Err(EtcdError::Denied { .. }) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{Access, Grant, Purpose};
+    use crate::key::DEFAULT_PREFIX;
+
+    fn allows(grants: &[Grant], op: &Op) -> bool {
+        let (start, end, wanted) = match op {
+            Op::Get(get) => (&get.key, &get.end, Access::Read),
+            Op::Put(key, _) => (key, &None, Access::ReadWrite),
+            _ => panic!("no such question: {op:?}"),
+        };
+        grants.iter().any(|grant| {
+            let begins = grant.key <= *start;
+            let ends = match (&grant.end, end) {
+                (None, None) => grant.key == *start,
+                (None, Some(_)) => false,
+                (Some(last), None) => start < last,
+                (Some(last), Some(end)) => end <= last,
+            };
+            begins && ends && (grant.access == Access::ReadWrite || grant.access == wanted)
+        })
+    }
+
+    #[test]
+    fn what_is_asked_is_what_the_role_of_a_node_allows() {
+        let keys = Keyspace::new(DEFAULT_PREFIX);
+        for (cluster, node) in [("default", "node-1"), ("a/b", "n")] {
+            let purpose = Purpose {
+                keys: &keys,
+                cluster,
+                name: "x",
+            };
+            let grants = purpose.node_grants(node);
+            for right in Right::NEEDED {
+                let op = right.operation(&keys, cluster, node);
+                assert!(allows(&grants, &op), "{right:?}");
+            }
+            for right in Right::TOO_MUCH {
+                let op = right.operation(&keys, cluster, node);
+                assert!(!allows(&grants, &op), "{right:?}");
+            }
+            // Each of them is asked for.
+            for missing in 0..grants.len() {
+                let mut fewer = grants.clone();
+                fewer.remove(missing);
+                let noticed = Right::NEEDED
+                    .iter()
+                    .any(|right| !allows(&fewer, &right.operation(&keys, cluster, node)));
+                assert!(noticed, "{:?}", grants[missing]);
+            }
         }
     }
 }

@@ -10,17 +10,16 @@ use chaos_tests::cluster::EtcdCluster;
 use chaos_tests::collectors::Cluster;
 use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
+use chaos_tests::guarded::Guarded;
 use chaos_tests::lab::Lab;
-use chaos_tests::layout::{DEFAULT_PREFIX, holder};
+use chaos_tests::layout::holder;
 use chaos_tests::node::Node;
 use chaos_tests::plugin::network;
 use chaos_tests::process::Output;
 use chaos_tests::record::{self, record};
-use etcd_client::{Permission, PermissionType};
+use etcd_client::{Permission, RoleRevokePermissionOptions};
 use jiff::{Span, Zoned};
 use serde_json::{Value, json};
-
-const DOCUMENTATION: &str = include_str!("../../../SECURITY.md");
 
 /// What is said, and every finding as `severity check`.
 struct Judgement {
@@ -173,36 +172,6 @@ fn what_is_wrong_is_told_with_what_to_do() -> Result<()> {
     Ok(())
 }
 
-/// The rights of the documented role of the node `node-1`: what, and how it is used.
-fn documented() -> Result<Vec<(PermissionType, String)>> {
-    let mut found = Vec::new();
-    for line in DOCUMENTATION.lines() {
-        let Some((_, right)) = line.split_once("grant-permission etcd-ipam-node-1 ") else {
-            continue;
-        };
-        let words: Vec<_> = right.split_whitespace().collect();
-        let [kind, "--prefix", prefix] = words[..] else {
-            anyhow::bail!("{line}");
-        };
-        let kind = match kind {
-            "read" => PermissionType::Read,
-            "readwrite" => PermissionType::Readwrite,
-            _ => anyhow::bail!("{line}"),
-        };
-        found.push((kind, prefix.replace("$p", &format!("{DEFAULT_PREFIX}/v1"))));
-    }
-    ensure!(found.len() == 4, "{found:?}");
-    Ok(found)
-}
-
-fn permission((kind, prefix): &(PermissionType, String)) -> Permission {
-    let permission = match kind {
-        PermissionType::Read => Permission::read(prefix.as_str()),
-        _ => Permission::read_write(prefix.as_str()),
-    };
-    permission.with_prefix()
-}
-
 fn flags(etcd: &EtcdServer, identity: &Identity) -> Result<Vec<String>> {
     let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
     Ok(vec![
@@ -225,30 +194,15 @@ fn secure() -> Result<EtcdServer> {
 
 #[test]
 fn a_nodes_credentials_are_tried_and_nothing_is_written() -> Result<()> {
-    let etcd = secure()?;
-    let raw = etcd.raw()?;
-    let rights = documented()?;
-    raw.ask(async |client| {
-        client.user_add("root", "not used", None).await?;
-        client.user_grant_role("root", "root").await?;
-        client.role_add("node-1").await?;
-        for right in &rights {
-            client
-                .role_grant_permission("node-1", permission(right))
-                .await?;
-        }
-        client.user_add("node-1", "not used", None).await?;
-        client.user_grant_role("node-1", "node-1").await?;
-        client.auth_enable().await
-    })?;
-    let identity = etcd.authority()?.client("node-1")?;
-    let node = Node::with_config("node-1", json!({}))?;
-    let mut arguments = flags(&etcd, &identity)?;
-    arguments.push(format!("--node-config={}", node.config().display()));
-    let judge = || {
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        Judgement::of(&[etcd.endpoint()], &arguments)
-    };
+    const ROLE: &str = "etcd-ipam-node-node-1";
+    let guarded = Guarded::new(&["node-1"])?;
+    let raw = &guarded.raw;
+    let rights = raw.ask(async |client| client.role_get(ROLE).await)?;
+    let rights = rights.permissions();
+    ensure!(rights.len() == 5, "{rights:?}");
+    let node = guarded.node("node-1")?;
+    let file = format!("--node-config={}", node.config().display());
+    let judge = || Judgement::of(&[], &[&file]);
     let before = raw.list("")?;
 
     let judged = judge()?;
@@ -258,17 +212,15 @@ fn a_nodes_credentials_are_tried_and_nothing_is_written() -> Result<()> {
     }
 
     for right in &rights {
-        let end = format!("{}0", right.1.trim_end_matches('/'));
-        let options = etcd_client::RoleRevokePermissionOptions::new().with_range_end(end);
+        let key = right.key_str()?;
+        let options = RoleRevokePermissionOptions::new().with_range_end(right.range_end());
         raw.ask(async |client| {
-            let key = right.1.as_str();
-            client
-                .role_revoke_permission("node-1", key, Some(options))
-                .await
+            let revoked = client.role_revoke_permission(ROLE, key, Some(options));
+            revoked.await
         })?;
         let judged = judge()?;
         // Without the first one not even the store can be read.
-        let check = if right.1.ends_with("/meta/") {
+        let check = if key.ends_with("/meta/") {
             "store"
         } else {
             "rights"
@@ -276,18 +228,16 @@ fn a_nodes_credentials_are_tried_and_nothing_is_written() -> Result<()> {
         assert_eq!(
             judged.checks("problem"),
             [check],
-            "{right:?}: {:?}",
+            "{key}: {:?}",
             judged.output
         );
-        raw.ask(async |client| {
-            client
-                .role_grant_permission("node-1", permission(right))
-                .await
-        })?;
+        guarded.done("root", &["etcd-roles", "--apply", "--node", "node-1"])?;
     }
 
     for (prefix, words) in [
+        ("/etcd-ipam/v1/node/", "reports of other nodes"),
         ("/etcd-ipam/v1/owner/", "records of other nodes"),
+        ("/etcd-ipam/v1/gc/", "speak for the collector"),
         ("/etcd-ipam/", "freeze, thaw and initialise"),
         ("", "everything in this etcd"),
     ] {
@@ -296,7 +246,7 @@ fn a_nodes_credentials_are_tried_and_nothing_is_written() -> Result<()> {
         } else {
             Permission::read_write(prefix).with_prefix()
         };
-        raw.ask(async |client| client.role_grant_permission("node-1", more).await)?;
+        raw.ask(async |client| client.role_grant_permission(ROLE, more).await)?;
         let judged = judge()?;
         assert!(judged.checks("warning").contains(&"isolation"), "{prefix}");
         assert!(

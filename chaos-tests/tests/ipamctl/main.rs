@@ -5,6 +5,7 @@
 mod checking;
 mod doctor;
 mod documents;
+mod etcd_roles;
 mod explain;
 mod explain_pods;
 mod exporting;

@@ -79,8 +79,7 @@ impl Node {
             findings.problem(
                 "rights",
                 format!("its credentials may not {}", missing.join(", nor ")),
-                "SECURITY.md, \"What a node's credential can do\", has the role; node_name and \
-                 cluster are part of it",
+                "`ipamctl etcd-roles` makes the role; node_name and cluster are part of it",
             );
         }
         for right in Right::TOO_MUCH {
@@ -123,7 +122,10 @@ const fn needed(right: Right) -> &'static str {
         Right::ReadOwnRecords => "read the node's own records (owner/)",
         Right::WriteOwnRecords => "write the node's own records (owner/)",
         Right::WriteRanges => "write down its ranges (range/)",
+        Right::WriteOwnReport => "write the node's own report (node/)",
         Right::WriteOtherRecords => "write the records of other nodes",
+        Right::WriteOtherReports => "write the reports of other nodes",
+        Right::WriteCollector => "speak for the collector",
         Right::WriteStore => "write what the store is",
         Right::WriteElsewhere => "write outside the store",
     }
@@ -131,20 +133,26 @@ const fn needed(right: Right) -> &'static str {
 
 /// What whoever has a right can do that a node need not, and what to do about it.
 const fn too_much(right: Right) -> (&'static str, &'static str) {
+    let confine = "`ipamctl etcd-roles` makes a role that is confined to its node: SECURITY.md, \
+                   \"Users and roles of etcd\"";
     match right {
         Right::WriteElsewhere => (
             "its credentials may write everything in this etcd",
-            "etcd asks for no user, or this one is root: SECURITY.md, \"What a node's credential \
-             can do\"",
+            "etcd asks for no user, or this one is root: SECURITY.md, \"Users and roles of \
+             etcd\"",
         ),
         Right::WriteStore => (
             "its credentials may freeze, thaw and initialise the store",
             "take the right to write meta/ from its role",
         ),
+        Right::WriteCollector => ("its credentials may speak for the collector", confine),
+        Right::WriteOtherReports => (
+            "its credentials may write the reports of other nodes",
+            confine,
+        ),
         _ => (
             "its credentials may write the records of other nodes",
-            "confine its role to owner/<cluster>/<node>/: SECURITY.md, \"What a node's credential \
-             can do\"",
+            confine,
         ),
     }
 }
