@@ -213,18 +213,19 @@ impl Machine {
     }
 
     /// Makes it a node that uses this etcd, which it reaches where everybody else does: on its own
-    /// loopback. `more` is what its file has beside that.
-    pub fn use_store(&mut self, etcd: &EtcdServer, more: Value) -> Result<()> {
+    /// loopback.
+    pub fn use_store(&mut self, etcd: &EtcdServer) -> Result<()> {
         let endpoint = etcd.endpoint();
         let (_, address) = endpoint.split_once("://").context("not a URL")?;
         let address: SocketAddr = address.parse()?;
         self.windows
             .push(Proxy::at(self.listener(address)?, &endpoint)?);
-        let mut file = more;
-        file["etcd"] = json!({"endpoints": [endpoint]});
-        file["node_name"] = self.name.clone().into();
-        file["log_file"] = LOG.into();
-        file["log_level"] = "verbose".into();
+        let file = json!({
+            "etcd": {"endpoints": [endpoint]},
+            "node_name": self.name,
+            "log_file": LOG,
+            "log_level": "verbose",
+        });
         let path = format!("{NETWORKS}/etcd-ipam.d/etcd-ipam.conf");
         self.write(&path, &file.to_string())
     }

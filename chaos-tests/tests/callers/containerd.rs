@@ -28,7 +28,7 @@ fn scene(test: &str, range: &str) -> Result<Option<(Store, Machine, Daemon)>> {
     let Some(store) = Store::new(test, &["containerd", "ctr"])? else {
         return Ok(None);
     };
-    let node = store.node("node-a", &[&macvlan("lan", range)])?;
+    let node = store.node("node-a", &[&macvlan(range)])?;
     node.write("/etc/containerd/config.toml", &config())?;
     let containerd = node.serve(&["containerd", "-l", "error"])?;
     eventually(|| {

@@ -21,7 +21,7 @@ fn scene(test: &str) -> Result<Option<(Store, Machine)>> {
 }
 
 fn node(store: &Store, name: &str) -> Result<Machine> {
-    let networks = [&network_of_the_guide()?, &bridge("pods", "10.9.0.0/24")];
+    let networks = [&network_of_the_guide()?, &bridge()];
     let node = store.node(name, &networks)?;
     node.run(&["podman", "load", "-q", "-i", ARCHIVE])?;
     Ok(node)
