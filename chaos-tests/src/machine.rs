@@ -1,9 +1,8 @@
 //! Machines of their own on this one, for what needs real interfaces or a real engine: Linux namespaces.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -167,7 +166,7 @@ impl Machine {
             self.write(path, text)?;
         }
         fs::create_dir_all(self.outside(BIN_DIR))?;
-        self.install("etcd-ipam", &fs::read(binaries::plugin()?)?)?;
+        self.install("etcd-ipam", &binaries::plugin()?)?;
         if let Ok(plugins) = fs::read_dir(PLUGINS) {
             for plugin in plugins {
                 let name = plugin?.file_name();
@@ -180,16 +179,22 @@ impl Machine {
         Ok(())
     }
 
-    /// Puts a plugin where runtimes look for it, instead of the one of that name.
-    pub fn install(&self, plugin: &str, program: &[u8]) -> Result<()> {
-        let path = self.outside(BIN_DIR).join(plugin);
-        // What is there leads to the real machine's plugin, which must not be written to.
-        if path.is_symlink() {
-            fs::remove_file(&path)?;
-        }
-        let mut file = fs::File::create_new(&path)?;
-        file.write_all(program)?;
-        file.set_permissions(fs::Permissions::from_mode(0o755))?;
+    /// Puts a script where runtimes look for plugins, instead of the plugin of that name.
+    pub fn install_script(&self, plugin: &str, script: &str) -> Result<()> {
+        let source = self.home.path().join(plugin);
+        fs::write(&source, script)?;
+        self.install(plugin, &source)
+    }
+
+    /// A process of its own writes the file. While this one did, what it starts meanwhile would have the
+    /// file open too, and a program that is being written cannot be run. `install` removes what was there,
+    /// which may be a link to the real machine's plugin.
+    fn install(&self, plugin: &str, source: &Path) -> Result<()> {
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(source);
+        install.arg(self.outside(BIN_DIR).join(plugin));
+        let install = process::run(install, "", Finish::Normal)?;
+        ensure!(install.status.success(), "{plugin}: {install:?}");
         Ok(())
     }
 
@@ -208,18 +213,19 @@ impl Machine {
     }
 
     /// Makes it a node that uses this etcd, which it reaches where everybody else does: on its own
-    /// loopback. `more` is what its file has beside that.
-    pub fn use_store(&mut self, etcd: &EtcdServer, more: Value) -> Result<()> {
+    /// loopback.
+    pub fn use_store(&mut self, etcd: &EtcdServer) -> Result<()> {
         let endpoint = etcd.endpoint();
         let (_, address) = endpoint.split_once("://").context("not a URL")?;
         let address: SocketAddr = address.parse()?;
         self.windows
             .push(Proxy::at(self.listener(address)?, &endpoint)?);
-        let mut file = more;
-        file["etcd"] = json!({"endpoints": [endpoint]});
-        file["node_name"] = self.name.clone().into();
-        file["log_file"] = LOG.into();
-        file["log_level"] = "verbose".into();
+        let file = json!({
+            "etcd": {"endpoints": [endpoint]},
+            "node_name": self.name,
+            "log_file": LOG,
+            "log_level": "verbose",
+        });
         let path = format!("{NETWORKS}/etcd-ipam.d/etcd-ipam.conf");
         self.write(&path, &file.to_string())
     }

@@ -26,7 +26,7 @@ fn a_machine_writes_nothing_of_the_real_one_and_takes_all_that_it_ran_with_it() 
         ensure!(!Path::new(path).exists(), "{path}");
     }
     let plugin = fs::read("/usr/lib/cni/macvlan")?;
-    machine.install("macvlan", b"#!/bin/sh\n")?;
+    machine.install_script("macvlan", "#!/bin/sh\n")?;
     ensure!(machine.run(&["cat", &format!("{BIN_DIR}/macvlan")])? == "#!/bin/sh\n");
     ensure!(fs::read("/usr/lib/cni/macvlan")? == plugin);
 

@@ -42,7 +42,7 @@ impl Store {
     /// A node with the image, an interface `eth0` and these networks, in this order.
     pub(crate) fn node(&self, name: &str, networks: &[&Value]) -> Result<Machine> {
         let mut node = Machine::start(name)?;
-        node.use_store(&self.etcd, json!({}))?;
+        node.use_store(&self.etcd)?;
         node.add_interface("eth0")?;
         for (number, network) in networks.iter().enumerate() {
             let name = network["name"]
@@ -98,10 +98,10 @@ pub(crate) fn eventually(mut attempt: impl FnMut() -> Result<Result<(), String>>
     }
 }
 
-/// A macvlan network with these addresses.
-pub(crate) fn macvlan(name: &str, range: &str) -> Value {
+/// A macvlan network `lan` with these addresses.
+pub(crate) fn macvlan(range: &str) -> Value {
     json!({
-        "cniVersion": "0.4.0", "name": name,
+        "cniVersion": "0.4.0", "name": "lan",
         "plugins": [{
             "type": "macvlan", "master": "eth0", "mode": "bridge", "capabilities": {"ips": true},
             "ipam": {"type": "etcd-ipam", "range": range}
@@ -109,15 +109,30 @@ pub(crate) fn macvlan(name: &str, range: &str) -> Value {
     })
 }
 
-/// A bridge with these addresses.
-pub(crate) fn bridge(name: &str, subnet: &str) -> Value {
+/// A bridge network `pods` with the addresses 10.9.0.0/24.
+pub(crate) fn bridge() -> Value {
     json!({
-        "cniVersion": "0.4.0", "name": name,
+        "cniVersion": "0.4.0", "name": "pods",
         "plugins": [{
             "type": "bridge", "bridge": "br-test", "isGateway": true,
-            "ipam": {"type": "etcd-ipam", "subnet": subnet}
+            "ipam": {"type": "etcd-ipam", "subnet": "10.9.0.0/24"}
         }]
     })
+}
+
+/// The guide that says how engines are set up, and what they show.
+pub(crate) fn guide() -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/callers.md");
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// The network that it shows.
+pub(crate) fn network_of_the_guide() -> Result<Value> {
+    let guide = guide()?;
+    let shown = guide
+        .split("```")
+        .find_map(|part| part.strip_prefix("json\n"));
+    Ok(serde_json::from_str(shown.context("it shows none")?)?)
 }
 
 /// An image from nothing but this machine's `sleep` and the libraries that it needs.

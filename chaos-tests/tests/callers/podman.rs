@@ -9,9 +9,9 @@ use chaos_tests::reconciling::AT_ONCE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::engine::{ARCHIVE, IMAGE, Store, bridge, eventually, macvlan};
+use crate::engine::{ARCHIVE, IMAGE, Store, bridge, eventually, network_of_the_guide};
 
-/// A store and a node with podman, which knows a macvlan network `lan` and a bridge network `pods`.
+/// A store and a node with podman, which knows the guide's network `lan`, a macvlan, and a bridge `pods`.
 fn scene(test: &str) -> Result<Option<(Store, Machine)>> {
     let Some(store) = Store::new(test, &["podman", "conmon"])? else {
         return Ok(None);
@@ -21,8 +21,8 @@ fn scene(test: &str) -> Result<Option<(Store, Machine)>> {
 }
 
 fn node(store: &Store, name: &str) -> Result<Machine> {
-    let lan = macvlan("lan", "192.168.20.10-192.168.20.100/24");
-    let node = store.node(name, &[&lan, &bridge("pods", "10.9.0.0/24")])?;
+    let networks = [&network_of_the_guide()?, &bridge()];
+    let node = store.node(name, &networks)?;
     node.run(&["podman", "load", "-q", "-i", ARCHIVE])?;
     Ok(node)
 }
@@ -89,6 +89,12 @@ fn a_container_on_two_networks_has_an_address_of_each() -> Result<()> {
     let mut found = [on("eth0")?, on("eth1")?].concat();
     found.sort_unstable();
     ensure!(found == ["10.9.0.2/24", "192.168.20.10/24"], "{found:?}");
+    let inspected = node.run(&["podman", "network", "inspect", "lan"])?;
+    let inspected: Value = serde_json::from_str(&inspected)?;
+    ensure!(
+        inspected[0]["ipam_options"]["driver"] == "etcd-ipam",
+        "{inspected}"
+    );
     let shown = node.run(&["podman", "inspect", "both"])?;
     let shown: Value = serde_json::from_str(&shown)?;
     let networks = &shown[0]["NetworkSettings"]["Networks"];

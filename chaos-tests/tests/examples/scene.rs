@@ -8,7 +8,7 @@ use chaos_tests::ctl;
 use chaos_tests::etcd::EtcdServer;
 use chaos_tests::machine::Machine;
 use chaos_tests::skip::skipped;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A node, and the store.
 pub(crate) struct Scene {
@@ -31,7 +31,7 @@ impl Scene {
 
     fn machine(etcd: &EtcdServer, name: &str) -> Result<Machine> {
         let mut machine = Machine::start(name)?;
-        machine.use_store(etcd, json!({}))?;
+        machine.use_store(etcd)?;
         Ok(machine)
     }
 

@@ -31,7 +31,7 @@ fn networks_whose_links_cannot_be_made_here_get_their_addresses_by_the_order_of_
         ("sriov.yaml", "sriov-net", "sriov", "10.56.217.171/24"),
         ("bond.yaml", "bond-net", "bond", "192.168.80.2/24"),
     ] {
-        scene.node.install(plugin, stand_in(plugin).as_bytes())?;
+        scene.node.install_script(plugin, stand_in(plugin))?;
         let attachment = Attachment::new("pod", &network(example, name)?, "net1");
         let result = attachment.add(&scene.node)?;
         let addresses = answer::addresses(&result)?;
