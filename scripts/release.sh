@@ -53,7 +53,7 @@ image() {
   ENGINE=$engine deploy/image/build.sh "$bin" "$image" >&2
   "$engine" push --quiet "$image" "oci:$work/image:$image" >&2
   archive "$out/$name-image-$platform.tar" "$work/image"
-  sed -n 's/.*"digest":"\([^"]*\)".*/\1/p' "$work/image/index.json" >"$out/$name-image-$platform.digest"
+  grep -o 'sha256:[0-9a-f]*' "$work/image/index.json" >"$out/$name-image-$platform.digest"
 }
 
 chart() {
