@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Renders what is generated below deploy/, in place: deploy/etcd-ipam.yaml. A test compares.
+# Renders what is generated below deploy/, in place: the manifests in one file, and the alerting rules
+# as an object of the Prometheus Operator. Tests compare both with what they are made of.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,3 +13,18 @@ kustomize=$(scripts/fetch-kustomize.sh)/kustomize
 END
   "$kustomize" build deploy/kustomize/overlays/single-file
 } >deploy/etcd-ipam.yaml
+
+{
+  cat <<'END'
+# Generated from deploy/observability/rules.yaml by scripts/render-manifests.sh.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: etcd-ipam
+  namespace: kube-system
+  labels:
+    app.kubernetes.io/name: etcd-ipam
+spec:
+END
+  sed -e '/^ *#/d' -e '/./s/^/  /' deploy/observability/rules.yaml
+} >deploy/kustomize/components/prometheus-rules/prometheus-rule.yaml

@@ -15,6 +15,8 @@ use crate::raw::{Access, Raw};
 
 /// The user of the collector.
 pub const COLLECTOR: &str = "etcd-ipam-lease-gc";
+/// The user of nodes that have none of their own.
+pub const SHARED: &str = "etcd-ipam-node";
 /// The user of operators.
 pub const OPERATOR: &str = "etcd-ipam-operator";
 /// The user who may only read.
@@ -47,7 +49,7 @@ impl Guarded {
     /// A server with users for these nodes and everybody else, who must sign in from now on.
     pub fn new(nodes: &[&str]) -> Result<Self> {
         let guarded = Self::open(Options::default())?;
-        let mut line = vec!["etcd-roles", "--apply"];
+        let mut line = vec!["etcd-roles", "--apply", "--shared"];
         line.extend(nodes.iter().flat_map(|node| ["--node", node]));
         guarded.done("root", &line)?;
         guarded.demand_users()?;

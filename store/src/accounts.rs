@@ -59,6 +59,15 @@ pub struct Purpose<'a> {
     pub name: &'a str,
 }
 
+/// The nodes that get users.
+#[derive(Clone, Debug, Default)]
+pub struct Nodes {
+    /// Each of these gets one of its own.
+    pub named: BTreeSet<String>,
+    /// There is one for all nodes that have none of their own.
+    pub shared: bool,
+}
+
 /// A name that no user can have.
 #[derive(Debug, thiserror::Error)]
 pub enum NameError {
@@ -107,6 +116,23 @@ impl Purpose<'_> {
         ]
     }
 
+    /// The user, and the role, that all nodes share.
+    fn nodes(&self) -> String {
+        format!("{}-node", self.name)
+    }
+
+    /// The same for every node of the cluster at once.
+    fn shared_grants(&self) -> Vec<Grant> {
+        let (keys, cluster) = (self.keys, self.cluster);
+        vec![
+            Grant::read(keys.about_store()),
+            Grant::write(keys.all_addresses()),
+            Grant::write(keys.all_ranges()),
+            Grant::write(keys.owners_of_cluster(cluster)),
+            Grant::write(keys.reports_of_cluster(cluster)),
+        ]
+    }
+
     /// What the collector of the cluster needs.
     fn collector_grants(&self) -> Vec<Grant> {
         let (keys, cluster) = (self.keys, self.cluster);
@@ -134,11 +160,11 @@ impl Purpose<'_> {
 
 impl Accounts {
     /// All that a store needs whose cluster has these nodes: root, the collector, an operator, a
-    /// reader, and a user for each node that is confined to that node.
+    /// reader, and the nodes, each confined to itself.
     ///
     /// # Errors
     /// [`NameError`] where a node's or another's name cannot be a user's.
-    pub fn wanted(purpose: &Purpose<'_>, nodes: &BTreeSet<String>) -> Result<Self, NameError> {
+    pub fn wanted(purpose: &Purpose<'_>, nodes: &Nodes) -> Result<Self, NameError> {
         let others = [
             (purpose.collector(), purpose.collector_grants()),
             (purpose.operator(), purpose.operator_grants()),
@@ -155,7 +181,11 @@ impl Accounts {
         for (name, grants) in others {
             wanted.add(&name, &name, grants)?;
         }
-        for node in nodes {
+        if nodes.shared {
+            let name = purpose.nodes();
+            wanted.add(&name, &name, purpose.shared_grants())?;
+        }
+        for node in &nodes.named {
             if wanted.users.iter().any(|user| user.name == *node) {
                 return Err(NameError::Taken(node.clone()));
             }

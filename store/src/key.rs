@@ -248,6 +248,11 @@ impl Keyspace {
         format!("{}/node/{cluster}/{node}/report", self.root)
     }
 
+    /// What the nodes of a cluster say that they hold.
+    pub fn reports_of_cluster(&self, cluster: &str) -> KeyRange {
+        KeyRange::under(format!("{}/node/{}/", self.root, encode(cluster)))
+    }
+
     /// What was configured for a range.
     pub fn range(&self, space: &Space, range: &Range) -> String {
         format!(

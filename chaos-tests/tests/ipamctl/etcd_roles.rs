@@ -277,7 +277,8 @@ fn documented() -> Vec<String> {
 
 #[test]
 fn the_documented_rights_are_those_that_are_made() -> Result<()> {
-    let line = ["etcd-roles", "--print", "--node", "node-1", "-o", "json"];
+    let line = ["etcd-roles", "--print", "--shared", "--node", "node-1"];
+    let line = [&line[..], &["-o", "json"]].concat();
     let printed: Value = serde_json::from_str(&ctl::run(&[], &line)?.stdout)?;
     let mut made = Vec::new();
     let array = |value: &Value| value.as_array().cloned().context("no array");

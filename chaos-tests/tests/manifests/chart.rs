@@ -71,7 +71,7 @@ fn text(values: &Value, namespace: &str) -> Result<String> {
 }
 
 /// What the chart comes to.
-fn objects(values: &Value, namespace: &str) -> Result<Objects> {
+pub(crate) fn objects(values: &Value, namespace: &str) -> Result<Objects> {
     let text = text(values, namespace)?;
     let objects = Objects::parse(&text).with_context(|| text.clone())?;
     types::check(&objects)?;

@@ -68,18 +68,15 @@ impl Container {
         self.variables.insert(name.to_owned(), value);
     }
 
-    /// Replaces what is mounted by what another container has there.
-    pub(crate) fn share_mounts(&mut self, other: &Self) {
+    /// Mounts another directory at a path.
+    pub(crate) fn mount(&mut self, at: &str, directory: &Path) -> Result<()> {
+        let here = directory.display().to_string();
+        let before = self.mounted(at)?.display().to_string();
         for text in self.arguments.iter_mut().chain(self.variables.values_mut()) {
-            for (at, directory) in &self.mounts {
-                let theirs = other.mounts.get(at).unwrap_or(directory);
-                *text = text.replace(
-                    &directory.display().to_string(),
-                    &theirs.display().to_string(),
-                );
-            }
+            *text = text.replace(&before, &here);
         }
-        self.mounts.clone_from(&other.mounts);
+        self.mounts.insert(at.to_owned(), directory.to_owned());
+        Ok(())
     }
 
     /// The directory that is mounted at a path.

@@ -46,15 +46,21 @@ impl Members {
         // The members reach each other from the machine's usual loopback address.
         let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
         addresses.extend(places.iter().map(|place| IpAddr::from(place.ip)));
-        let server = authority.server_of(&addresses)?;
-        let tls = home.path().join("tls");
-        std::fs::create_dir(&tls)?;
-        for (file, name) in [
-            (&authority.ca_file, "ca.crt"),
-            (&server.cert_file, "tls.crt"),
-            (&server.key_file, "tls.key"),
-        ] {
-            std::fs::copy(file, tls.join(name))?;
+        // Apart, as the members' Secrets are: whoever a peer's authority vouches for can join.
+        let peers = home.path().join("peers");
+        std::fs::create_dir(&peers)?;
+        let peers = Authority::new(&peers, "authority")?;
+        for (authority, at) in [(&authority, "tls"), (&peers, "peer-tls")] {
+            let server = authority.server_of(&addresses)?;
+            let at = home.path().join(at);
+            std::fs::create_dir(&at)?;
+            for (file, name) in [
+                (&authority.ca_file, "ca.crt"),
+                (&server.cert_file, "tls.crt"),
+                (&server.key_file, "tls.key"),
+            ] {
+                std::fs::copy(file, at.join(name))?;
+            }
         }
         let mut members = Self {
             daemons: Vec::new(),
@@ -84,6 +90,7 @@ impl Members {
                 .replace("$(POD_NAME)", &format!("{set}-{number}"))
                 .replace("0.0.0.0", &self.places[number].ip.to_string())
                 .replace("=/tls/", &format!("={}/", place("tls")))
+                .replace("=/peer-tls/", &format!("={}/", place("peer-tls")))
                 .replace("=/data/", &format!("={}/", data.display()));
             for (other, place) in self.places.iter().enumerate() {
                 let known_as = format!("{set}-{other}.{domain}");

@@ -6,6 +6,7 @@
 mod chart;
 mod container;
 mod dev_etcd;
+mod guide;
 mod kustomize;
 mod names;
 mod objects;

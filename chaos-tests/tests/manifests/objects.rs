@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) const SINGLE_FILE: &str = include_str!("../../../deploy/etcd-ipam.yaml");
 
 /// The kinds that run pods.
-const WORKLOADS: [&str; 4] = ["DaemonSet", "Deployment", "Job", "StatefulSet"];
+const WORKLOADS: [&str; 5] = ["DaemonSet", "Deployment", "Job", "Pod", "StatefulSet"];
 
 /// What is applied together.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,11 @@ impl Objects {
             let kind = object["kind"].as_str();
             kind.is_some_and(|kind| WORKLOADS.contains(&kind))
         });
-        workloads.map(|object| (object, &object["spec"]["template"]["spec"]))
+        workloads.map(|object| {
+            let template = &object["spec"]["template"];
+            let pod = if template.is_null() { object } else { template };
+            (object, &pod["spec"])
+        })
     }
 
     /// Every container, with the specification of its pod.

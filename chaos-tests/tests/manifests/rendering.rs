@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::kustomize::{Kustomize, component, deploy};
 use crate::objects::{Objects, SINGLE_FILE, list};
@@ -96,5 +97,21 @@ fn a_node_may_have_other_directories_and_a_certificate_of_its_own() -> Result<()
     assert_eq!(sources, expected.into(), "{volumes:#}");
     // A volume has one source.
     assert!(!volumes.to_string().contains("secret"), "{volumes:#}");
+    Ok(())
+}
+
+#[test]
+fn rules_and_dashboard_are_those_of_the_files() -> Result<()> {
+    let Some(kustomize) = Kustomize::or_skip("rules_and_dashboard_are_those_of_the_files") else {
+        return Ok(());
+    };
+    let components = [component("prometheus-rules"), component("dashboard")];
+    let objects = kustomize.with_components(&components.each_ref().map(PathBuf::as_path))?;
+    let read = |name: &str| fs::read_to_string(deploy().join("observability").join(name));
+    let rules: Value = serde_saphyr::from_str(&read("rules.yaml")?)?;
+    let rule = objects.get("PrometheusRule", "etcd-ipam")?;
+    assert_eq!(rule["spec"], rules, "run scripts/render-manifests.sh");
+    let dashboard = objects.setting("etcd-ipam-dashboard", "etcd-ipam.json")?;
+    assert_eq!(dashboard, read("dashboard.json")?);
     Ok(())
 }

@@ -10,23 +10,31 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::binaries;
 use chaos_tests::etcd::{EtcdServer, Options};
+use chaos_tests::guarded::{COLLECTOR, Guarded};
 use chaos_tests::http::{Answer, Client};
 use chaos_tests::kubernetes::Kubernetes;
 use chaos_tests::layout::Layout;
 use chaos_tests::loopback::Place;
+use chaos_tests::plugin::network;
 use chaos_tests::process::{self, Finish};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::container::{Container, NODE, Surroundings};
-use crate::objects::{Objects, list};
-use crate::rights;
+use crate::objects::{Objects, SINGLE_FILE, list};
+use crate::{names, rights, types};
+
+/// What takes a node's installation away.
+const UNINSTALL: &str = include_str!("../../../deploy/uninstall-node.yaml");
 
 /// What does not happen within this time will not happen at all.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An etcd that wants certificates, and the API of the cluster.
+/// The user of a certificate that all nodes share, as the guide has it.
+const ALL_NODES: &str = "etcd-ipam-node";
+
+/// An etcd that keeps to its roles, and the API of the cluster.
 struct Scene {
-    etcd: EtcdServer,
+    etcd: Guarded,
     kubernetes: Kubernetes,
     store_id: Option<String>,
 }
@@ -38,16 +46,26 @@ impl Scene {
             ..Options::default()
         })?;
         Ok(Self {
-            etcd,
+            etcd: Guarded {
+                raw: etcd.raw()?,
+                etcd,
+            },
             kubernetes: Kubernetes::start()?,
             store_id: None,
         })
     }
 
-    /// With the store that the Job has created and written down.
+    /// With the store that the Job has created and written down, and with users.
     fn with_store() -> Result<Self> {
         let mut scene = Self::without_store()?;
         scene.initialise()?;
+        let etcd = &scene.etcd;
+        etcd.done("root", &["etcd-roles", "--apply", "--node", NODE])?;
+        etcd.raw.ask(async |client| {
+            client.user_add(ALL_NODES, "not used", None).await?;
+            client.user_grant_role(ALL_NODES, COLLECTOR).await
+        })?;
+        etcd.demand_users()?;
         Ok(scene)
     }
 
@@ -70,14 +88,21 @@ impl Scene {
         self.kubernetes.kubeconfig().display().to_string()
     }
 
+    /// A container, with the certificate of the user that it is meant to be.
     fn container(&self, name: &str) -> Result<Container> {
-        let around = Surroundings {
-            endpoints: self.etcd.endpoint(),
-            store_id: self.store_id.clone(),
-            authority: self.etcd.authority()?,
-            identity: self.etcd.root_identity()?,
+        let (manifest, user) = match name {
+            "init" => (SINGLE_FILE, "root"),
+            "lease-gc" => (SINGLE_FILE, COLLECTOR),
+            "uninstall" => (UNINSTALL, NODE),
+            _ => (SINGLE_FILE, NODE),
         };
-        Container::new(&Objects::of_single_file()?, name, &around)
+        let around = Surroundings {
+            endpoints: self.etcd.etcd.endpoint(),
+            store_id: self.store_id.clone(),
+            authority: self.etcd.etcd.authority()?,
+            identity: &self.etcd.identity(user)?,
+        };
+        Container::new(&Objects::parse(manifest)?, name, &around)
     }
 }
 
@@ -115,7 +140,9 @@ fn the_installer_installs_a_node_and_keeps_it() -> Result<()> {
     assert_eq!(fs::read(&plugin)?, fs::read(binaries::plugin()?)?);
 
     let mut keep = scene.container("keep")?;
-    keep.share_mounts(&install);
+    for at in ["/host/bin", "/host/conf"] {
+        keep.mount(at, install.mounted(at)?)?;
+    }
     fs::remove_file(&plugin)?;
     let daemon = keep.start()?;
     eventually("the plugin is back", || Ok(plugin.is_file().then_some(())))?;
@@ -126,6 +153,86 @@ fn the_installer_installs_a_node_and_keeps_it() -> Result<()> {
     let status = daemon.stop()?;
     ensure!(status.success(), "{status}: {}", keep.log()?);
     assert!(plugin.is_file());
+    Ok(())
+}
+
+#[test]
+fn nodes_may_share_a_certificate() -> Result<()> {
+    let scene = Scene::with_store()?;
+    let node = scene.etcd.node(ALL_NODES)?;
+    let config = fs::read_to_string(node.config())?;
+    let config: Value = serde_json::from_str(&config)?;
+    for name in [NODE, "worker-2"] {
+        node.configure(name, config.clone())?;
+        let net = network("net", json!({"range": "10.62.0.0/24"}));
+        node.add("c", &net)?.success()?;
+        node.del("c", &net)?.silence()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_installed_is_uninstalled() -> Result<()> {
+    let scene = Scene::with_store()?;
+    let install = scene.container("install")?;
+    let output = install.run()?;
+    ensure!(output.status.success(), "{output:?}");
+    let [bin, conf] = ["/host/bin", "/host/conf"].map(|at| install.mounted(at));
+    let (bin, conf) = (bin?, conf?);
+    let mut uninstall = scene.container("uninstall")?;
+    uninstall.mount("/opt/cni/bin", bin)?;
+    uninstall.mount("/etc/cni/net.d", conf)?;
+    // The node's file has the host's paths, where that container has them too.
+    let file = conf.join("etcd-ipam.d/etcd-ipam.conf");
+    let mut config = fs::read_to_string(&file)?;
+    for at in ["/etc/cni/net.d", "/run/etcd-ipam", "/var/lib/etcd-ipam"] {
+        config = config.replace(at, &uninstall.mounted(at)?.display().to_string());
+    }
+    let mut config: Value = serde_json::from_str(&config)?;
+    for (key, at) in [
+        ("state_dir", "/run/etcd-ipam"),
+        ("spool_dir", "/var/lib/etcd-ipam"),
+    ] {
+        config[key] = uninstall.mounted(at)?.display().to_string().into();
+    }
+    fs::write(&file, config.to_string())?;
+    let output = uninstall.run()?;
+    ensure!(output.status.success(), "{output:?}");
+    assert!(!bin.join("etcd-ipam").exists(), "{output:?}");
+    assert!(!conf.join("etcd-ipam.d").exists(), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn a_node_is_uninstalled_where_it_was_installed() -> Result<()> {
+    let pod = Objects::parse(UNINSTALL)?;
+    types::check(&pod)?;
+    names::check(&pod)?;
+    let objects = Objects::of_single_file()?;
+    let part = |objects: &Objects, container: &str, part: &str| -> Result<Value> {
+        let mut containers = objects.containers();
+        let (pod, found) = containers
+            .find(|(_, found)| found["name"] == container)
+            .context("no container")?;
+        Ok(match part {
+            "volumes" => pod[part].clone(),
+            part => found[part].clone(),
+        })
+    };
+    for same in ["image", "resources", "securityContext"] {
+        assert_eq!(
+            part(&pod, "uninstall", same)?,
+            part(&objects, "keep", same)?
+        );
+    }
+    let volumes = part(&pod, "uninstall", "volumes")?;
+    for installed in list(&part(&objects, "keep", "volumes")?) {
+        let path = &installed["hostPath"]["path"];
+        if !path.is_null() {
+            let mut paths = list(&volumes).map(|volume| &volume["hostPath"]["path"]);
+            assert!(paths.any(|found| found == path), "not mounted: {path}");
+        }
+    }
     Ok(())
 }
 
@@ -141,9 +248,10 @@ fn the_job_creates_the_store_once_and_whatever_needs_it_waits() -> Result<()> {
     scene.initialise()?;
     assert_eq!(scene.store_id, first);
     // Applied again after etcd has lost its data.
-    scene.etcd.raw()?.delete(Layout::default().store())?;
+    let raw = scene.etcd.etcd.raw()?;
+    raw.delete(Layout::default().store())?;
     assert!(scene.initialise().is_err());
-    let left = scene.etcd.raw()?.get(Layout::default().store())?;
+    let left = raw.get(Layout::default().store())?;
     assert_eq!(left, None, "a store was made anew");
 
     // Only what its Role allows.

@@ -1,9 +1,11 @@
 //! Objects as the API's types have them: what a type does not know is lost on the way, and shows.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -49,11 +51,42 @@ struct PodMetricsEndpoint {
     path: String,
 }
 
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct PrometheusRuleSpec {
+    groups: Vec<RuleGroup>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct RuleGroup {
+    name: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Rule {
+    Record {
+        record: String,
+        expr: String,
+    },
+    Alert {
+        alert: String,
+        expr: String,
+        #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+        wait: Option<String>,
+        labels: BTreeMap<String, String>,
+        annotations: BTreeMap<String, String>,
+    },
+}
+
 /// The object, after it was of its type.
 fn read(object: &Value) -> Result<Value> {
     let kind = [&object["apiVersion"], &object["kind"]].map(|part| part.as_str());
     match kind.map(Option::unwrap_or_default) {
         ["v1", "ConfigMap"] => through::<ConfigMap>(object),
+        ["v1", "Pod"] => through::<Pod>(object),
         ["v1", "Service"] => through::<Service>(object),
         ["v1", "ServiceAccount"] => through::<ServiceAccount>(object),
         ["apps/v1", "DaemonSet"] => through::<DaemonSet>(object),
@@ -69,6 +102,9 @@ fn read(object: &Value) -> Result<Value> {
         ["rbac.authorization.k8s.io/v1", "Role"] => through::<Role>(object),
         ["rbac.authorization.k8s.io/v1", "RoleBinding"] => through::<RoleBinding>(object),
         ["monitoring.coreos.com/v1", "PodMonitor"] => through::<Custom<PodMonitorSpec>>(object),
+        ["monitoring.coreos.com/v1", "PrometheusRule"] => {
+            through::<Custom<PrometheusRuleSpec>>(object)
+        }
         [version, kind] => bail!("nobody here knows {version} {kind}"),
     }
 }

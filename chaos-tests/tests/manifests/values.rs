@@ -15,7 +15,7 @@ fn schema() -> Result<Value> {
 }
 
 /// Whether the schema allows these values, or why not.
-fn allowed(values: &Value) -> Result<Result<(), String>> {
+pub(crate) fn allowed(values: &Value) -> Result<Result<(), String>> {
     let mut compiler = Compiler::new();
     compiler
         .add_resource("values", schema()?)

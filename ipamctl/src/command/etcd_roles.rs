@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
-use store::accounts::{Accounts, Change, DEFAULT_NAME, Purpose};
+use store::accounts::{Accounts, Change, DEFAULT_NAME, Nodes, Purpose};
 use store::clock::SystemClock;
 use store::etcd::{Client, EtcdError};
 use store::key::Keyspace;
@@ -63,6 +63,10 @@ pub struct Options {
     /// them; `-` is standard input
     #[arg(long, value_name = "FILE")]
     nodes_from: Option<PathBuf>,
+
+    /// A user for all nodes that share one certificate, etcd-ipam-node. It is not confined to a node
+    #[arg(long)]
+    shared: bool,
 
     /// What the names of roles, and of all users but the nodes', begin with
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME)]
@@ -197,12 +201,15 @@ fn explained(error: EtcdError) -> anyhow::Error {
 }
 
 impl Options {
-    fn all_nodes(&self) -> anyhow::Result<BTreeSet<String>> {
-        let mut nodes: BTreeSet<_> = self.nodes.iter().cloned().collect();
+    fn all_nodes(&self) -> anyhow::Result<Nodes> {
+        let mut named: BTreeSet<_> = self.nodes.iter().cloned().collect();
         if let Some(path) = &self.nodes_from {
-            nodes.extend(nodes::read(path)?);
+            named.extend(nodes::read(path)?);
         }
-        Ok(nodes)
+        Ok(Nodes {
+            named,
+            shared: self.shared,
+        })
     }
 }
 

@@ -3,14 +3,21 @@ use crate::key::DEFAULT_PREFIX;
 
 struct Scene {
     keys: Keyspace,
-    nodes: BTreeSet<String>,
+    nodes: Nodes,
+}
+
+fn named(nodes: &[&str]) -> Nodes {
+    Nodes {
+        named: nodes.iter().map(|&node| node.to_owned()).collect(),
+        shared: false,
+    }
 }
 
 impl Scene {
     fn of(nodes: &[&str]) -> Self {
         Self {
             keys: Keyspace::new(DEFAULT_PREFIX),
-            nodes: nodes.iter().map(|&node| node.to_owned()).collect(),
+            nodes: named(nodes),
         }
     }
 
@@ -165,7 +172,7 @@ fn only_nodes_of_this_cluster_that_are_not_listed_are_gone() {
         cluster: "west",
         ..full.purpose()
     };
-    let west = Accounts::wanted(&elsewhere, &["w".to_owned()].into()).unwrap();
+    let west = Accounts::wanted(&elsewhere, &named(&["w"])).unwrap();
     found = after(found.clone(), &west.missing(&found));
     let left = Scene::of(&["b"]);
     assert_eq!(
@@ -188,13 +195,32 @@ fn nobody_gets_anothers_name() {
         "etcd-ipam-operator",
         "etcd-ipam-reader",
     ] {
-        let nodes = [name.to_owned()].into();
-        let error = Accounts::wanted(&scene.purpose(), &nodes).unwrap_err();
+        let error = Accounts::wanted(&scene.purpose(), &named(&[name])).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
     for name in ["", "a b", "a/b", "a'; rm"] {
-        let nodes = [name.to_owned()].into();
-        let refused = Accounts::wanted(&scene.purpose(), &nodes);
+        let refused = Accounts::wanted(&scene.purpose(), &named(&[name]));
         assert!(matches!(refused, Err(NameError::Unusable(_))), "{name}");
     }
+}
+
+#[test]
+fn the_nodes_that_share_a_user_are_confined_to_their_cluster() {
+    let scene = Scene::of(&[]);
+    let nodes = Nodes {
+        shared: true,
+        ..Nodes::default()
+    };
+    let wanted = Accounts::wanted(&scene.purpose(), &nodes).unwrap();
+    let all = commands(&wanted.missing(&scene.wanted()));
+    assert_eq!(all.len(), 8, "{all:?}");
+    for prefix in ["owner/default/", "node/default/"] {
+        let grant = format!("etcd-ipam-node readwrite --prefix /etcd-ipam/v1/{prefix}");
+        assert!(all.iter().any(|line| line.ends_with(&grant)), "{all:?}");
+    }
+    let taken = Nodes {
+        named: ["etcd-ipam-node".to_owned()].into(),
+        ..nodes
+    };
+    assert!(Accounts::wanted(&scene.purpose(), &taken).is_err());
 }
