@@ -33,8 +33,10 @@ impl Engine {
             return Some("the containers of these tests run as root".to_owned());
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
+        // Where podman looks, whatever the path.
+        let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
         let is_there = |program: &str| {
-            let mut directories = std::env::split_paths(&path);
+            let mut directories = std::env::split_paths(&path).chain(system.clone());
             directories.any(|directory| directory.join(program).is_file())
         };
         let missing = PROGRAMS.iter().find(|program| !is_there(program))?;

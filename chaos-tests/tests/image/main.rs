@@ -6,5 +6,6 @@ mod built;
 mod collector;
 mod initialiser;
 mod installer;
+mod released;
 mod shop;
 mod uninstaller;
