@@ -12,6 +12,17 @@ mdbook=${MDBOOK_BIN_DIR:-$(scripts/fetch-mdbook.sh)}/mdbook
 # relative link that leaves docs/ leads to the same thing in the book as where the repository is hosted.
 belongs=(README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs deploy chaos-tests/tests)
 
+# A page that shows what is in a directory, as sites that host repositories do.
+listing() {
+  local name
+  cd "$1"
+  echo "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>${1##*/}</title><ul>"
+  for name in *; do
+    [ "$name" = index.html ] || echo "<li><a href=\"$name\">$name</a></li>"
+  done
+  echo "</ul></html>"
+}
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/src"
@@ -28,6 +39,9 @@ mkdir -p "$book"
 book=$(cd "$book" && pwd)
 "$mdbook" build --dest-dir "$book" "$work" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 cp scripts/book/book.js "$book/"
+for directory in $(find "$book/deploy" "$book/chaos-tests" -type d); do
+  (listing "$directory" >"$directory/index.html")
+done
 # It succeeds with a warning about what will not be shown as it is meant.
 if grep -E '\[(WARN|ERROR)\]' "$work/log" >&2; then exit 1; fi
 echo "$book/index.html"

@@ -19,6 +19,7 @@ pub mod collectors;
 pub mod ctl;
 pub mod daemon;
 pub mod documented;
+pub mod engine;
 pub mod etcd;
 pub mod guarded;
 pub mod holdings;

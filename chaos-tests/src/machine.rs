@@ -1,6 +1,7 @@
 //! Machines of their own on this one, for what needs real interfaces or a real engine: Linux namespaces.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -31,14 +32,34 @@ pub const BIN_DIR: &str = "/opt/cni/bin";
 /// Where runtimes look for networks.
 pub const NETWORKS: &str = "/etc/cni/net.d";
 
+/// The plugin's log in the machine.
+const LOG: &str = "/run/etcd-ipam.log";
+
+/// Where the programs are, outside and inside.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const NAMESPACES: [&str; 7] = [
+    "--mount",
+    "--net",
+    "--pid",
+    "--ipc",
+    "--uts",
+    "--fork",
+    "--kill-child",
+];
+
 /// What runs as the machine's first process. It says which process it is outside, while it still sees the
-/// outside's /proc, and covers what engines write to. Nothing of the real machine is changed.
+/// outside's /proc, covers what engines write to, and lets nothing of the real machine be written.
 const INIT: &str = r#"
 set -e
 read -r pid rest </proc/self/stat
 mount --make-rprivate /
 mount -t proc proc /proc
-for dir in /etc /opt /run /var/lib; do mount -t tmpfs tmpfs "$dir"; done
+for dir in /etc /opt /root /run /tmp /var; do mount -t tmpfs tmpfs "$dir"; done
+mkdir -m 1777 /var/tmp
+mkdir /var/lib /var/log
+ln -s /run /var/run
+mount -o remount,bind,ro /
 hostname "$0"
 ip link set lo up
 echo "$pid"
@@ -66,11 +87,8 @@ impl Machine {
             return Ok(Some("namespaces need root".to_owned()));
         }
         for program in [&["unshare", "nsenter", "ip"], programs].concat() {
-            let dirs = PATH.split(':');
-            if !dirs
-                .into_iter()
-                .any(|dir| Path::new(dir).join(program).exists())
-            {
+            let mut dirs = PATH.split(':');
+            if !dirs.any(|dir| Path::new(dir).join(program).exists()) {
                 return Ok(Some(format!("{program} is not installed")));
             }
         }
@@ -79,13 +97,22 @@ impl Machine {
                 return Ok(Some(format!("{PLUGINS}/{plugin} is not installed")));
             }
         }
+        let mut probe = "ip link add one type veth peer name two".to_owned();
+        for (plugin, link) in [
+            (
+                "macvlan",
+                "ip link add three link one type macvlan mode bridge",
+            ),
+            ("bridge", "ip link add four type bridge"),
+        ] {
+            if plugins.contains(&plugin) {
+                probe = format!("{probe} && {link}");
+            }
+        }
         let mut attempt = Command::new("unshare");
-        attempt.args(NAMESPACES);
-        attempt.args([
-            "ip", "link", "add", "one", "type", "veth", "peer", "name", "two",
-        ]);
+        attempt.args(NAMESPACES).args(["sh", "-c", &probe]);
         let attempt = process::run(attempt, "", Finish::Normal)?;
-        let reason = || format!("no namespaces here: {}", attempt.stderr.trim());
+        let reason = || format!("no such links in namespaces: {}", attempt.stderr.trim());
         Ok((!attempt.status.success()).then(reason))
     }
 
@@ -139,6 +166,7 @@ impl Machine {
         ] {
             self.write(path, text)?;
         }
+        fs::create_dir_all(self.outside(BIN_DIR))?;
         self.install("etcd-ipam", &fs::read(binaries::plugin()?)?)?;
         if let Ok(plugins) = fs::read_dir(PLUGINS) {
             for plugin in plugins {
@@ -152,12 +180,16 @@ impl Machine {
         Ok(())
     }
 
-    /// Puts a plugin where runtimes look for it.
+    /// Puts a plugin where runtimes look for it, instead of the one of that name.
     pub fn install(&self, plugin: &str, program: &[u8]) -> Result<()> {
         let path = self.outside(BIN_DIR).join(plugin);
-        fs::create_dir_all(self.outside(BIN_DIR))?;
-        fs::write(&path, program)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        // What is there leads to the real machine's plugin, which must not be written to.
+        if path.is_symlink() {
+            fs::remove_file(&path)?;
+        }
+        let mut file = fs::File::create_new(&path)?;
+        file.write_all(program)?;
+        file.set_permissions(fs::Permissions::from_mode(0o755))?;
         Ok(())
     }
 
@@ -296,16 +328,6 @@ impl Machine {
         .collect()
     }
 
-    /// Whether the first process has ended, which it does after all others.
-    fn has_ended(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        let state = stat
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.chars().next());
-        matches!(state, None | Some('Z' | 'X'))
-    }
-
     /// The control group below which its engines make theirs; it is removed with the machine.
     pub fn cgroup(&self) -> &str {
         &self.cgroup
@@ -317,47 +339,39 @@ impl Machine {
     }
 }
 
-/// The plugin's log in the machine.
-const LOG: &str = "/run/etcd-ipam.log";
-
-/// Where the programs are, outside and inside.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-const NAMESPACES: [&str; 7] = [
-    "--mount",
-    "--net",
-    "--pid",
-    "--ipc",
-    "--uts",
-    "--fork",
-    "--kill-child",
-];
-
 impl Drop for Machine {
     fn drop(&mut self) {
         let windows = std::mem::take(&mut self.windows);
         // They end when somebody knocks, which must be in their network.
         let _ = self.in_network(move || drop(windows));
         self.init = None;
-        let hierarchies = fs::read_dir("/sys/fs/cgroup")
-            .into_iter()
-            .flatten()
-            .flatten();
-        let roots = hierarchies
-            .map(|one| one.path())
-            .chain([PathBuf::from("/sys/fs/cgroup")]);
-        let groups: Vec<_> = roots.map(|root| root.join(&self.cgroup)).collect();
+        let groups = cgroups(&self.cgroup);
         let patience = Instant::now() + PATIENCE;
         while Instant::now() < patience {
             for group in &groups {
                 remove_cgroup(group);
             }
-            if self.has_ended() && !groups.iter().any(|group| group.exists()) {
+            if has_ended(&self.pid) && !groups.iter().any(|group| group.exists()) {
                 return;
             }
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// Whether the first process of a machine has ended, which it does after all others.
+fn has_ended(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    state.is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+/// Where a control group may be: in the one hierarchy, or in each of the old ones.
+fn cgroups(name: &str) -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let old = fs::read_dir(root).into_iter().flatten().flatten();
+    let all = old.map(|one| one.path()).chain([root.to_owned()]);
+    all.map(|hierarchy| hierarchy.join(name)).collect()
 }
 
 /// Control groups are removed from the leaves up, one directory at a time. What still runs in one keeps it.

@@ -35,9 +35,13 @@ impl Pages {
 
     /// Fails unless a link of that page leads to a file of the book, and to a place in it.
     pub(crate) fn follow(&mut self, book: &Path, page: &Path, link: &str) -> Result<()> {
-        let Some((path, anchor)) = resolve(page, link)? else {
+        let Some((mut path, anchor)) = resolve(page, link)? else {
             return Ok(());
         };
+        // What a server shows then.
+        if book.join(&path).is_dir() {
+            path.push("index.html");
+        }
         ensure!(book.join(&path).is_file(), "there is no such file");
         if let Some(anchor) = anchor {
             let places = self.read(book, &path)?.places;

@@ -1,8 +1,13 @@
 //! podman with its CNI backend.
 
+use std::{fs, io};
+
 use anyhow::{Context as _, Result, ensure};
+use chaos_tests::collector::{Collector, Source};
 use chaos_tests::machine::Machine;
-use serde_json::Value;
+use chaos_tests::reconciling::AT_ONCE;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::engine::{ARCHIVE, IMAGE, Store, bridge, eventually, macvlan};
 
@@ -155,4 +160,44 @@ fn a_container_is_removed_while_etcd_is_away_and_its_address_freed_later() -> Re
             Err(difference())
         })
     })
+}
+
+/// What `kubectl get pods,nodes -A -o json` prints of a cluster of this one node and a pod.
+fn cluster() -> Result<Value> {
+    let read = |path: &str| Ok::<_, io::Error>(fs::read_to_string(path)?.trim().to_owned());
+    let ready = json!({
+        "type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"
+    });
+    let boot = read("/proc/sys/kernel/random/boot_id")?;
+    let node = json!({
+        "kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-a"},
+        "status": {"conditions": [ready], "nodeInfo": {"bootID": boot, "machineID": ""}}
+    });
+    let pod = json!({
+        "kind": "Pod", "apiVersion": "v1",
+        "metadata": {"namespace": "shop", "name": "web-0", "uid": "uid-of-web-0"},
+        "spec": {"nodeName": "node-a"}, "status": {"phase": "Running"}
+    });
+    Ok(json!({"kind": "List", "apiVersion": "v1", "items": [node, pod]}))
+}
+
+/// podman names a container and no namespace, so no pod of that name is missed.
+#[test]
+fn a_collector_keeps_what_podman_holds_on_a_node_of_its_cluster() -> Result<()> {
+    let test = "a_collector_keeps_what_podman_holds_on_a_node_of_its_cluster";
+    let Some((store, node)) = scene(test)? else {
+        return Ok(());
+    };
+    start(&node, "one", &["lan"])?;
+    let home = TempDir::new()?;
+    let file = home.path().join("living.json");
+    fs::write(&file, cluster()?.to_string())?;
+    let source = Source::File(file);
+    let swept = Collector::once(&[store.etcd.endpoint()], &source, &AT_ONCE)?;
+    ensure!(swept.status.success(), "{swept:?}");
+    let report = swept.stdout.lines().last().context("no report")?;
+    let report: Value = serde_json::from_str(report)?;
+    ensure!(report["kept"] == json!({"no_pod_name": 1}), "{report}");
+    ensure!(store.taken()? == ["192.168.20.10"]);
+    Ok(())
 }

@@ -1,20 +1,20 @@
 //! Real servers, and a real Prometheus that watches them.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
-use chaos_tests::collector::{Collector, Source};
-use chaos_tests::etcd::{EtcdServer, Options};
-use chaos_tests::kubernetes::{Kubernetes, pod};
-use chaos_tests::lab::Lab;
+use chaos_tests::collector::Collector;
+use chaos_tests::collectors::NEVER;
+use chaos_tests::etcd::EtcdServer;
+use chaos_tests::kubernetes::pod;
 use chaos_tests::loopback::Place;
 use chaos_tests::plugin::network;
 use chaos_tests::prometheus::{Install, Prometheus, Work};
-use chaos_tests::reconciling::{AT_ONCE, this_machine};
+use chaos_tests::reconciling::{AT_ONCE, Scene};
 use chaos_tests::skip::skipped;
 use serde_json::{Value, json};
 
@@ -30,26 +30,19 @@ const KUBELET: &str = "kubelet";
 pub(super) struct Live {
     /// The collectors, of which one leads.
     pub(super) collectors: Vec<Collector>,
-    /// The cluster, with the node `n1`.
-    pub(super) kubernetes: Kubernetes,
     /// What the node's kubelet counts.
     pub(super) kubelet: Kubelet,
-    /// The store, and the node `n1`.
-    pub(super) lab: Lab,
+    /// The store and the cluster.
+    pub(super) scene: Scene,
 }
 
 impl Live {
     /// Collectors with such flags.
     pub(super) fn new(flags: &[&str]) -> Result<Self> {
-        let lab = Lab::with(Options::default(), json!({}))?;
-        let kubernetes = Kubernetes::start()?;
-        kubernetes.put_node(this_machine("n1")?)?;
-        kubernetes.put_pod(pod("kube-system", "bystander", "", "n1"))?;
         let mut live = Self {
             collectors: Vec::new(),
-            kubernetes,
             kubelet: Kubelet::start()?,
-            lab,
+            scene: Scene::new()?,
         };
         live.start_collectors(flags)?;
         Ok(live)
@@ -57,16 +50,11 @@ impl Live {
 
     /// Starts two collectors. When this returns one of them has led and swept.
     pub(super) fn start_collectors(&mut self, flags: &[&str]) -> Result<()> {
-        let source = Source::Kubernetes(self.kubernetes.kubeconfig());
-        let endpoints = [self.lab.etcd.endpoint()];
-        let flags = [&["--cron-schedule=0 0 29 2 *"], flags].concat();
-        for _ in 0..2 {
-            let collector = Collector::start(&endpoints, &source, &flags)?;
-            self.collectors.push(collector);
-            if let [first] = &mut self.collectors[..] {
-                first.wait_until("it has swept", |it| Ok(it.sweeps()? > 0.0))?;
-            }
-        }
+        let endpoints = [self.scene.lab.etcd.endpoint()];
+        let first = self.scene.collector(flags)?;
+        let flags = [&["--cron-schedule", NEVER], flags].concat();
+        let second = Collector::start(&endpoints, &self.scene.source(), &flags)?;
+        self.collectors = vec![first, second];
         Ok(())
     }
 
@@ -89,8 +77,10 @@ impl Live {
     /// An ADD on the node, for a pod that lives.
     pub(super) fn add(&self, container: &str, net: &Value) -> Result<()> {
         let (name, uid) = (format!("pod-{container}"), format!("uid-{container}"));
-        self.kubernetes.put_pod(pod("test", &name, &uid, "n1"))?;
-        self.lab.node.add(container, net)?.success()?;
+        self.scene
+            .kubernetes
+            .put_pod(pod("test", &name, &uid, "n1"))?;
+        self.scene.lab.node.add(container, net)?.success()?;
         Ok(())
     }
 
@@ -100,7 +90,7 @@ impl Live {
         install.work(&Work {
             jobs: &[
                 (COLLECTORS, &collectors),
-                (ETCD, &[metrics_of(&self.lab.etcd)?]),
+                (ETCD, &[metrics_of(&self.scene.lab.etcd)?]),
                 (KUBELET, &[self.kubelet.address]),
             ],
             rules: Some(impatient()?),
@@ -148,21 +138,9 @@ impl Kubelet {
         let counted = Arc::clone(&failures);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = BufReader::new(stream?);
-                let mut line = String::new();
-                while stream.read_line(&mut line)? > 2 {
-                    line.clear();
-                }
-                let count = counted.load(Ordering::Relaxed);
-                write!(
-                    stream.get_mut(),
-                    "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n\
-                     # TYPE kubelet_runtime_operations_errors_total counter\n\
-                     kubelet_runtime_operations_errors_total\
-                     {{operation_type=\"run_podsandbox\"}} {count}\n"
-                )?;
+                // Who asks may have given up.
+                let _ = stream.and_then(|stream| answer(stream, counted.load(Ordering::Relaxed)));
             }
-            std::io::Result::Ok(())
         });
         Ok(Self { address, failures })
     }
@@ -171,6 +149,20 @@ impl Kubelet {
     pub(super) fn fail(&self, times: u32) {
         self.failures.fetch_add(times, Ordering::Relaxed);
     }
+}
+
+fn answer(stream: TcpStream, count: u32) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    write!(
+        stream.get_mut(),
+        "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n\
+         # TYPE kubelet_runtime_operations_errors_total counter\n\
+         kubelet_runtime_operations_errors_total{{operation_type=\"run_podsandbox\"}} {count}\n"
+    )
 }
 
 /// A Prometheus, unless there is none to be tested with.
@@ -213,7 +205,8 @@ fn where_all_is_well_every_panel_shows_something_and_no_alert_fires() -> Result<
     let Some(install) = prometheus(name) else {
         return Ok(());
     };
-    let mut live = Live::new(&AT_ONCE)?;
+    // Each collector counts for itself, so one of them must lead all the time.
+    let mut live = Live::new(&[&AT_ONCE[..], &["--election-ttl=1m"]].concat())?;
     let mut prometheus = live.watched_by(&install)?;
     prometheus.wait_for(&format!(r#"up{{job="{KUBELET}"}} == 1"#))?;
     prometheus.wait_for("sum(etcd_ipam_leader) == 1")?;
@@ -221,14 +214,14 @@ fn where_all_is_well_every_panel_shows_something_and_no_alert_fires() -> Result<
     for container in ["a", "b", "c"] {
         live.add(container, &net)?;
     }
-    live.lab.node.del("b", &net)?.silence()?;
-    live.kubernetes.delete_pod("test", "pod-b")?;
+    live.scene.lab.node.del("b", &net)?.silence()?;
+    live.scene.kubernetes.delete_pod("test", "pod-b")?;
     live.sweep()?;
     // A rate is there from the second scrape on, so something happens once more.
     prometheus.wait_for("etcd_ipam_allocations_total == 3")?;
     live.add("d", &net)?;
-    live.lab.node.del("c", &net)?.silence()?;
-    live.kubernetes.delete_pod("test", "pod-c")?;
+    live.scene.lab.node.del("c", &net)?.silence()?;
+    live.scene.kubernetes.delete_pod("test", "pod-c")?;
     live.sweep()?;
 
     for panel in panels()? {

@@ -8,11 +8,9 @@ use chaos_tests::collectors::wait_until;
 use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::kubernetes::pod;
-use chaos_tests::layout::holder;
 use chaos_tests::plugin::network;
 use chaos_tests::prometheus::Prometheus;
-use chaos_tests::reconciling::{AT_ONCE, boot_id, machine};
-use chaos_tests::record::{self, Record, record};
+use chaos_tests::reconciling::AT_ONCE;
 use etcd_client::CompactionOptions;
 use serde_json::json;
 
@@ -77,13 +75,11 @@ fn is_silent(prometheus: &Prometheus, alert: &str) -> Result<()> {
     Ok(())
 }
 
-/// A record of a pod of this number, on a node that never was this machine.
-fn attached(node: &str, number: u8) -> Record {
-    let name = format!("c{number}");
-    record(&holder(node, "net", &name))
-        .address("default", std::net::Ipv4Addr::new(10, 86, 0, number), 24)
-        .pod("shop", &name, &format!("uid-{name}"))
-        .started(&format!("machine-of-{node}"), &boot_id(node), 1000)
+/// Twelve records of pods that are gone, on a node that is well.
+fn write_leaks(live: &Live) -> Result<()> {
+    live.scene.machines(&["w1"])?;
+    let leaks = (1..=12).map(|number| live.scene.attached("w1", &format!("leak-{number}")));
+    live.scene.write(leaks)
 }
 
 #[test]
@@ -111,7 +107,7 @@ fn a_range_that_fills_up_alerts() -> Result<()> {
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamRangeExhausted")?;
     // What the kubelet then counts.
-    live.lab.node.add("14", &small)?.failure(100)?;
+    live.scene.lab.node.add("14", &small)?.failure(100)?;
     live.kubelet.fail(6);
     fires(&mut prometheus, "EtcdIpamAddsFailing")
 }
@@ -123,26 +119,24 @@ fn records_without_living_pods_and_stores_out_of_use_alert() -> Result<()> {
         return Ok(());
     };
     let mut live = Live::new(&AT_ONCE)?;
-    live.kubernetes.put_node(machine("w1"))?;
     let mut prometheus = live.watched_by(&install)?;
     prometheus.wait_for("sum(etcd_ipam_leader) == 1")?;
 
-    let leaked = (1..=12).map(|number| attached("w1", number));
-    record::write(&live.lab.raw, &live.lab.layout, leaked)?;
+    write_leaks(&live)?;
     live.sweep()?;
     is_silent(&prometheus, "EtcdIpamLeaksFound")?;
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamLeaksFound")?;
 
-    let stranger = attached("never-seen", 20);
-    let held = attached("w1", 21);
+    let stranger = live.scene.attached("never-seen", "stranger");
+    let held = live.scene.attached("w1", "held");
     let address = held.addresses()[0].to_string();
-    record::write(&live.lab.raw, &live.lab.layout, [stranger, held])?;
+    live.scene.write([stranger, held])?;
     let user = pod("shop", "user", "uid-of-user", "w1").ip(&address);
-    live.kubernetes.put_pod(user)?;
-    let ip = std::net::Ipv4Addr::new(10, 86, 0, 22);
-    let key = live.lab.layout.address("default", ip);
-    live.lab.raw.put(key, "{damaged")?;
+    live.scene.kubernetes.put_pod(user)?;
+    let ip = live.scene.next_address();
+    let key = live.scene.lab.layout.address("default", ip);
+    live.scene.lab.raw.put(key, "{damaged")?;
     live.sweep()?;
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamLeaksStay")?;
@@ -155,19 +149,19 @@ fn records_without_living_pods_and_stores_out_of_use_alert() -> Result<()> {
     fires(&mut prometheus, "EtcdIpamLeaderFlaps")?;
 
     is_silent(&prometheus, "EtcdIpamStoreFrozen")?;
-    live.lab.ctl(&["freeze", "--reason", "a drill"], 0)?;
+    live.scene.lab.ctl(&["freeze", "--reason", "a drill"], 0)?;
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamStoreFrozen")?;
 
     is_silent(&prometheus, "EtcdIpamStoreRefused")?;
-    live.lab.raw.delete(live.lab.layout.store())?;
+    live.scene.lab.raw.delete(live.scene.lab.layout.store())?;
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamStoreRefused")
 }
 
 /// Takes the election from the collector that leads, and waits until one leads again.
 fn is_elected_anew(live: &mut Live) -> Result<()> {
-    let key = live.lab.layout.leader("default");
+    let key = live.scene.lab.layout.leader("default");
     let transitions = |live: &Live| -> Result<f64> {
         let mut sum = 0.0;
         for collector in &live.collectors {
@@ -178,7 +172,7 @@ fn is_elected_anew(live: &mut Live) -> Result<()> {
         Ok(sum)
     };
     let before = transitions(live)?;
-    live.lab.raw.delete(key)?;
+    live.scene.lab.raw.delete(key)?;
     wait_until("one loses and one wins", || {
         Ok(transitions(live)? >= before + 2.0)
     })?;
@@ -193,32 +187,35 @@ fn deaths_that_nobody_believes_and_a_history_that_nobody_read_alert() -> Result<
     };
     let careful = ["--grace-period=0s"];
     let mut live = Live::new(&careful)?;
-    live.kubernetes.put_node(machine("w1"))?;
     let mut prometheus = live.watched_by(&install)?;
     prometheus.wait_for("sum(etcd_ipam_leader) == 1")?;
-    let leaked = (1..=12).map(|number| attached("w1", number));
-    record::write(&live.lab.raw, &live.lab.layout, leaked)?;
+    write_leaks(&live)?;
     live.sweep()?;
     is_silent(&prometheus, "EtcdIpamBreakerOpen")?;
     live.sweep()?;
     fires(&mut prometheus, "EtcdIpamBreakerOpen")?;
 
-    let position = live.lab.layout.history("default");
+    let position = live.scene.lab.layout.history("default");
     wait_until("the history has begun", || {
-        Ok(live.lab.raw.get(position.clone())?.is_some())
+        Ok(live.scene.lab.raw.get(position.clone())?.is_some())
     })?;
     // Nobody collects, and etcd forgets what happens meanwhile.
     is_silent(&prometheus, "EtcdIpamHistoryGap")?;
     live.collectors.clear();
     let net = network("net", json!({"range": "10.85.0.0/24"}));
-    live.lab.node.add("a", &net)?.success()?;
-    live.lab.node.del("a", &net)?.silence()?;
-    let status = live.lab.raw.ask(async |client| client.status().await)?;
+    live.scene.lab.node.add("a", &net)?.success()?;
+    live.scene.lab.node.del("a", &net)?.silence()?;
+    let status = live
+        .scene
+        .lab
+        .raw
+        .ask(async |client| client.status().await)?;
     let revision = status
         .header()
         .map_or(0, etcd_client::ResponseHeader::revision);
     let whole = CompactionOptions::new().with_physical();
-    live.lab
+    live.scene
+        .lab
         .raw
         .ask(async |client| client.compact(revision, Some(whole)).await)?;
     live.start_collectors(&careful)?;
@@ -236,7 +233,7 @@ fn an_etcd_that_is_gone_alerts_and_so_do_collectors_that_are() -> Result<()> {
         return Ok(());
     };
     let mut live = Live::new(&AT_ONCE)?;
-    live.lab.etcd.kill()?;
+    live.scene.lab.etcd.kill()?;
     // It has seen no better times: a window of it is as long as it has watched.
     let mut prometheus = live.watched_without_etcd(&install)?;
     fires(&mut prometheus, "EtcdIpamNoLeader")?;
