@@ -24,8 +24,8 @@ fail() {
   exit 1
 }
 
-# A common name of X.509 has 64 letters at most, and a member's begins with `member:`.
-readonly LONGEST_NAME=57
+# Of a common name (X.509, ub-common-name).
+readonly LONGEST=64
 readonly AUTHORITY_DAYS=3650
 
 dir=etcd-certificates days=365
@@ -41,10 +41,9 @@ done
 [[ $days =~ ^[1-9][0-9]*$ ]] || fail "--days $days is no number of days"
 
 # A name becomes a directory, a subject and a line of a configuration file.
-check_name() {
+check_name() { # NAME
   [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
     fail "'$1' cannot be used as a name: letters, digits, '-', '.' and '_' only"
-  ((${#1} <= LONGEST_NAME)) || fail "'$1' is longer than $LONGEST_NAME letters"
 }
 
 # openssl talks while all is well.
@@ -56,7 +55,7 @@ quietly() {
 new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 
 authority() { # FILE NAME
-  [[ ! -e $dir/$1.key ]] || return 0
+  [[ ! -e $dir/$1.crt ]] || return 0
   quietly openssl req -x509 -new "${new_key[@]}" -keyout "$dir/$1.key" -out "$dir/$1.crt.new" \
     -days "$AUTHORITY_DAYS" -subj "/CN=$2" \
     -addext basicConstraints=critical,CA:TRUE,pathlen:0 \
@@ -68,11 +67,12 @@ authority() { # FILE NAME
 # Asks for a certificate: a key, and the request that renewals repeat.
 request() { # KIND NAME SUBJECT AUTHORITY EXTENSION...
   local to=$dir/$1/$2 kept=$dir/requests/$1/$2 authority=$4
+  ((${#3} <= LONGEST)) || fail "'$3' is longer than the $LONGEST letters of a common name"
   if [[ -e $kept.csr && -e $to/tls.key ]]; then
     echo "kept $to/tls.crt"
     return
   fi
-  [[ -e $dir/$authority.key ]] || fail "there is no $dir/$authority.key: call \`authorities\` first"
+  [[ -e $dir/$authority.crt ]] || fail "there is no $dir/$authority.crt: call \`authorities\` first"
   mkdir -p "$to" "$dir/requests/$1"
   printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature "${@:5}" \
     >"$kept.ext"
@@ -139,7 +139,7 @@ case $command in
   authorities)
     mkdir -p "$dir"
     authority ca "etcd-ipam clients and servers"
-    # Apart: whoever a peer's authority vouches for can join the cluster and write anything.
+    # Apart: whoever the peers' authority vouches for can speak to the members as one of them.
     authority peer-ca "etcd-ipam peers"
     ;;
   server)

@@ -14,6 +14,7 @@ use chaos_tests::install;
 use chaos_tests::kubernetes::Kubernetes;
 use chaos_tests::loopback::Place;
 use chaos_tests::process::{self, Finish};
+use chaos_tests::skip::lacks;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -149,6 +150,9 @@ fn overlay(test: &str) -> Result<Option<Objects>> {
 #[test]
 fn the_members_form_a_cluster_in_which_the_store_is_armed() -> Result<()> {
     let test = "the_members_form_a_cluster_in_which_the_store_is_armed";
+    if lacks(test, &["openssl"]) {
+        return Ok(());
+    }
     let Some(objects) = overlay(test)? else {
         return Ok(());
     };
