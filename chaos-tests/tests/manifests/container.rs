@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chaos_tests::binaries;
-use chaos_tests::certs::{Authority, Identity};
+use chaos_tests::certs::Identity;
 use chaos_tests::daemon::{Daemon, Output};
 use chaos_tests::process::{self, Finish};
 use serde_json::Value;
@@ -20,15 +20,15 @@ use crate::objects::{Objects, list, texts};
 pub(crate) const NODE: &str = "worker-1";
 
 /// What a cluster puts beside a manifest.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct Surroundings {
     /// The members of etcd.
     pub(crate) endpoints: String,
     /// The id that the Job wrote down; none before it has run.
     pub(crate) store_id: Option<String>,
-    /// What is in every secret: who vouches for etcd's servers, and the client's certificate.
-    pub(crate) authority: &'a Authority,
-    /// The client's certificate.
-    pub(crate) identity: &'a Identity,
+    /// In every secret, who vouches for etcd's servers.
+    pub(crate) ca_file: PathBuf,
+    /// In every secret, the client's certificate.
+    pub(crate) identity: Identity,
 }
 
 /// A container that can be run.
@@ -43,7 +43,7 @@ pub(crate) struct Container {
 
 impl Container {
     /// Of these objects the container of this name, as the kubelet would start it.
-    pub(crate) fn new(objects: &Objects, name: &str, around: &Surroundings<'_>) -> Result<Self> {
+    pub(crate) fn new(objects: &Objects, name: &str, around: &Surroundings) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("container-").tempdir()?;
         let mut found = objects.containers();
         let found = found.find(|(_, container)| container["name"] == name);
@@ -132,7 +132,7 @@ fn mounts(
     objects: &Objects,
     pod: &Value,
     container: &Value,
-    around: &Surroundings<'_>,
+    around: &Surroundings,
     home: &Path,
 ) -> Result<BTreeMap<String, PathBuf>> {
     let mut mounts = BTreeMap::new();
@@ -145,7 +145,7 @@ fn mounts(
         fs::create_dir(&directory)?;
         if volume.get("secret").is_some() {
             let files = [
-                (&around.authority.ca_file, "ca.crt"),
+                (&around.ca_file, "ca.crt"),
                 (&around.identity.cert_file, "tls.crt"),
                 (&around.identity.key_file, "tls.key"),
             ];
@@ -185,7 +185,7 @@ fn in_place(mounts: &BTreeMap<String, PathBuf>, text: &str) -> String {
 fn variables(
     objects: &Objects,
     container: &Value,
-    around: &Surroundings<'_>,
+    around: &Surroundings,
 ) -> Result<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     for source in list(&container["envFrom"]) {

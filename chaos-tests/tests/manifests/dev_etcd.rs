@@ -1,18 +1,20 @@
 //! The etcd of the overlay for development: three processes with exactly its container's arguments,
 //! but with addresses of this machine where a cluster has names.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use chaos_tests::certs::{Authority, Identity};
+use chaos_tests::certs::Identity;
 use chaos_tests::daemon::{Daemon, Output};
 use chaos_tests::http::Client;
 use chaos_tests::install;
 use chaos_tests::kubernetes::Kubernetes;
 use chaos_tests::loopback::Place;
+use chaos_tests::process::{self, Finish};
+use chaos_tests::skip::lacks;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,6 +25,9 @@ use crate::objects::{Objects, list, name, texts};
 /// What does not happen within this time will not happen at all.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The `StatefulSet`, and the name that its members' certificates are made for.
+const SET: &str = "etcd-ipam-etcd";
+
 /// Where a member's probes look.
 const HEALTH_PORT: u16 = 2381;
 
@@ -32,8 +37,6 @@ struct Members {
     daemons: Vec<Daemon>,
     places: Vec<Place>,
     home: TempDir,
-    authority: Authority,
-    root: Identity,
 }
 
 impl Members {
@@ -41,32 +44,16 @@ impl Members {
         let count = stateful_set["spec"]["replicas"].as_u64();
         let count = count.context("no count")?;
         let home = tempfile::Builder::new().prefix("dev-etcd-").tempdir()?;
-        let authority = Authority::new(home.path(), "authority")?;
         let places: Vec<_> = (0..count).map(|_| Place::free()).collect::<Result<_>>()?;
         // The members reach each other from the machine's usual loopback address.
-        let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
-        addresses.extend(places.iter().map(|place| IpAddr::from(place.ip)));
-        // Apart, as the members' Secrets are: whoever a peer's authority vouches for can join.
-        let peers = home.path().join("peers");
-        std::fs::create_dir(&peers)?;
-        let peers = Authority::new(&peers, "authority")?;
-        for (authority, at) in [(&authority, "tls"), (&peers, "peer-tls")] {
-            let server = authority.server_of(&addresses)?;
-            let at = home.path().join(at);
-            std::fs::create_dir(&at)?;
-            for (file, name) in [
-                (&authority.ca_file, "ca.crt"),
-                (&server.cert_file, "tls.crt"),
-                (&server.key_file, "tls.key"),
-            ] {
-                std::fs::copy(file, at.join(name))?;
-            }
-        }
+        let hosts = places.iter().map(|place| place.ip.to_string());
+        let hosts: Vec<_> = hosts.chain(["127.0.0.1".to_owned()]).collect();
+        make_certificates(home.path(), "authorities")?;
+        make_certificates(home.path(), "client root")?;
+        make_certificates(home.path(), &format!("server {SET} {}", hosts.join(" ")))?;
         let mut members = Self {
             daemons: Vec::new(),
             places,
-            root: authority.client("root")?,
-            authority,
             home,
         };
         for number in 0..members.places.len() {
@@ -84,13 +71,16 @@ impl Members {
         let domain = format!("{}.kube-system.svc", service.context("no service")?);
         let data = self.home.path().join(format!("data-{number}"));
         std::fs::create_dir(&data)?;
-        let place = |path: &str| self.home.path().join(path).display().to_string();
+        let certificate = |kind: &str| {
+            let directory = self.certificates().join(kind).join(SET);
+            format!("={}/", directory.display())
+        };
         let arguments = texts(&container["args"]).map(|argument| {
             let mut argument = argument
                 .replace("$(POD_NAME)", &format!("{set}-{number}"))
                 .replace("0.0.0.0", &self.places[number].ip.to_string())
-                .replace("=/tls/", &format!("={}/", place("tls")))
-                .replace("=/peer-tls/", &format!("={}/", place("peer-tls")))
+                .replace("=/tls/", &certificate("servers"))
+                .replace("=/peer-tls/", &certificate("peers"))
                 .replace("=/data/", &format!("={}/", data.display()));
             for (other, place) in self.places.iter().enumerate() {
                 let known_as = format!("{set}-{other}.{domain}");
@@ -104,6 +94,10 @@ impl Members {
         let program = install::newest()?.directory.join("etcd");
         let output = Output::together(&self.log(number))?;
         Daemon::start(&program, &arguments, self.home.path(), output)
+    }
+
+    fn certificates(&self) -> PathBuf {
+        self.home.path().join("etcd-certificates")
     }
 
     fn log(&self, number: usize) -> PathBuf {
@@ -134,6 +128,17 @@ impl Members {
     }
 }
 
+/// Calls the script that makes certificates, in this directory.
+fn make_certificates(directory: &Path, arguments: &str) -> Result<String> {
+    let mut command = Command::new(deploy().join("etcd/certificates.sh").canonicalize()?);
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(directory);
+    let output = process::run(command, "", Finish::Normal)?;
+    ensure!(output.status.success(), "{arguments}: {output:?}");
+    Ok(output.stdout)
+}
+
 fn overlay(test: &str) -> Result<Option<Objects>> {
     let Some(kustomize) = Kustomize::or_skip(test) else {
         return Ok(None);
@@ -145,10 +150,13 @@ fn overlay(test: &str) -> Result<Option<Objects>> {
 #[test]
 fn the_members_form_a_cluster_in_which_the_store_is_armed() -> Result<()> {
     let test = "the_members_form_a_cluster_in_which_the_store_is_armed";
+    if lacks(test, &["openssl"]) {
+        return Ok(());
+    }
     let Some(objects) = overlay(test)? else {
         return Ok(());
     };
-    let stateful_set = objects.get("StatefulSet", "etcd-ipam-etcd")?;
+    let stateful_set = objects.get("StatefulSet", SET)?;
     let mut members = Members::start(stateful_set)?;
     let container = &stateful_set["spec"]["template"]["spec"]["containers"][0];
     let port = list(&container["ports"]).find(|port| port["name"] == "http");
@@ -157,11 +165,15 @@ fn the_members_form_a_cluster_in_which_the_store_is_armed() -> Result<()> {
         let path = container[probe]["httpGet"]["path"].as_str();
         members.wait_until_healthy(path.context("no path")?)?;
     }
+    let root = members.certificates().join("clients/root");
     let around = Surroundings {
         endpoints: members.endpoints(),
         store_id: None,
-        authority: &members.authority,
-        identity: &members.root,
+        ca_file: root.join("ca.crt"),
+        identity: Identity {
+            cert_file: root.join("tls.crt"),
+            key_file: root.join("tls.key"),
+        },
     };
     let kubernetes = Kubernetes::start()?;
     let mut job = Container::new(&objects, "init", &around)?;
@@ -181,7 +193,7 @@ fn everybody_is_told_where_the_members_are() -> Result<()> {
     let Some(objects) = overlay("everybody_is_told_where_the_members_are")? else {
         return Ok(());
     };
-    let stateful_set = objects.get("StatefulSet", "etcd-ipam-etcd")?;
+    let stateful_set = objects.get("StatefulSet", SET)?;
     let spec = &stateful_set["spec"];
     let service = spec["serviceName"].as_str().context("no service")?;
     let members = (0..spec["replicas"].as_u64().context("no count")?).map(|number| {

@@ -60,11 +60,8 @@ impl Scene {
         let mut scene = Self::without_store()?;
         scene.initialise()?;
         let etcd = &scene.etcd;
-        etcd.done("root", &["etcd-roles", "--apply", "--node", NODE])?;
-        etcd.raw.ask(async |client| {
-            client.user_add(ALL_NODES, "not used", None).await?;
-            client.user_grant_role(ALL_NODES, COLLECTOR).await
-        })?;
+        let roles = ["etcd-roles", "--apply", "--shared", "--node", NODE];
+        etcd.done("root", &roles)?;
         etcd.demand_users()?;
         Ok(scene)
     }
@@ -99,8 +96,8 @@ impl Scene {
         let around = Surroundings {
             endpoints: self.etcd.etcd.endpoint(),
             store_id: self.store_id.clone(),
-            authority: self.etcd.etcd.authority()?,
-            identity: &self.etcd.identity(user)?,
+            ca_file: self.etcd.etcd.authority()?.ca_file.clone(),
+            identity: self.etcd.identity(user)?,
         };
         Container::new(&Objects::parse(manifest)?, name, &around)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -87,6 +87,7 @@ fn read(object: &Value) -> Result<Value> {
     match kind.map(Option::unwrap_or_default) {
         ["v1", "ConfigMap"] => through::<ConfigMap>(object),
         ["v1", "Pod"] => through::<Pod>(object),
+        ["v1", "Secret"] => through::<Secret>(object),
         ["v1", "Service"] => through::<Service>(object),
         ["v1", "ServiceAccount"] => through::<ServiceAccount>(object),
         ["apps/v1", "DaemonSet"] => through::<DaemonSet>(object),
