@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test docs measure lint deny fmt clean tools engines
+.PHONY: help build demo test docs measure lint deny fmt clean tools engines release
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,9 @@ demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (
 
 test: tools ## every test, on real etcd servers
 	@scripts/test.sh
+
+release: tools ## programs, image, chart, manifests and checksums; prints where they are
+	@scripts/release.sh
 
 docs: ## the documentation as a book; prints where it begins
 	@scripts/build-book.sh
