@@ -65,18 +65,13 @@ pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
     text.with_context(|| format!("no {field} in {value}"))
 }
 
-/// The cells of the rows of the tables in a section that have this first column. What is written
-/// as `\|` stands for a bar.
+/// The cells of the rows of a page's tables that have this first column.
 pub(super) fn table(page: &str, first: &str) -> Result<Vec<Vec<String>>> {
     let mut rows = Vec::new();
     let mut inside = false;
     for line in page.lines() {
-        let line = line.replace(r"\|", "\u{0}");
-        let cells: Vec<_> = line
-            .trim_matches('|')
-            .split('|')
-            .map(|cell| cell.trim().replace('\u{0}', "|"))
-            .collect();
+        let cells = line.trim_matches('|').split('|');
+        let cells: Vec<_> = cells.map(|cell| cell.trim().to_owned()).collect();
         if !line.starts_with('|') {
             inside = false;
         } else if cells[0] == first {
