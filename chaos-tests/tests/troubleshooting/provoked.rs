@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use chaos_tests::answer::Answer;
+use chaos_tests::certs::Authority;
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::lab::Lab;
 use chaos_tests::layout::holder;
@@ -126,7 +127,21 @@ pub(crate) fn by_etcd() -> Result<Vec<Answer>> {
     let mut lab = Lab::with(Options::default(), json!({"timeout": "1s"}))?;
     lab.etcd.stop()?;
     let away = lab.node.add("web-0", &plain())?;
-    Ok(vec![away, denied()?])
+    Ok(vec![away, distrusted()?, denied()?])
+}
+
+/// Another authority signed the servers' certificates than the node's file names.
+fn distrusted() -> Result<Answer> {
+    let options = Options {
+        tls: true,
+        ..Options::default()
+    };
+    let server = EtcdServer::start_with(options)?;
+    let directory = tempfile::tempdir()?;
+    let stranger = Authority::new(directory.path(), "stranger")?;
+    let etcd = json!({"endpoints": [server.endpoint()], "ca_file": stranger.ca_file});
+    let node = Node::with_config("n1", json!({"timeout": "1s", "etcd": etcd}))?;
+    node.add("web-0", &plain())
 }
 
 /// etcd knows the node's user, who has no role.
