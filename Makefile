@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test measure lint deny fmt clean tools
+.PHONY: help build demo test docs measure lint deny fmt clean tools engines release
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -9,13 +9,22 @@ help: ## this list
 build: tools ## the binaries, as they are shipped; prints where they are
 	@scripts/release-dir.sh
 
+engines: ## podman, buildah, runc and containerd with apt, for the tests that use them
+	@scripts/install-engines.sh
+
 demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (as root, else by sudo)
 	@bin=$$(scripts/release-dir.sh) && $(SUDO) deploy/demo/run.sh "$$bin"
 
 test: tools ## every test, on real etcd servers
 	@scripts/test.sh
 
-measure: tools ## the numbers of the README, measured on this machine
+release: tools ## programs, image, chart, manifests and checksums; prints where they are
+	@scripts/release.sh
+
+docs: ## the documentation as a book; prints where it begins
+	@scripts/build-book.sh
+
+measure: tools ## the numbers of the documentation, measured on this machine
 	@scripts/measure.sh
 
 lint: tools ## formatting, clippy and rustdoc, warnings being errors

@@ -23,15 +23,19 @@ find_etcd() {
   export ETCD_BIN_DIRS
 }
 
-# Without a Prometheus the tests that want one say that they are skipped, and give this reason.
-find_prometheus() {
-  if PROMETHEUS_BIN_DIR=$(scripts/fetch-prometheus.sh 2>"$log"); then
-    export PROMETHEUS_BIN_DIR
+# Puts into NAME_BIN_DIR where the programs are that scripts/fetch-NAME.sh fetches. Without them the
+# tests that want them say that they are skipped, and give what is in NAME_FETCH_ERROR as the reason.
+find_programs() {
+  local name=$1 dir variable
+  if dir=$("scripts/fetch-$name.sh" 2>"$log"); then
+    variable=${name^^}_BIN_DIR
   else
-    unset PROMETHEUS_BIN_DIR
-    PROMETHEUS_FETCH_ERROR=$(tail -n 1 "$log")
-    export PROMETHEUS_FETCH_ERROR
+    variable=${name^^}_FETCH_ERROR
+    dir=$(tail -n 1 "$log")
+    unset "${name^^}_BIN_DIR"
   fi
+  export "$variable=$dir"
+  echo "test: $variable: $dir"
   cat "$log" >&2
 }
 
@@ -42,11 +46,11 @@ run_tests() {
 }
 
 find_etcd
-find_prometheus
+echo "test: etcd from ${ETCD_BIN_DIRS:-nowhere}"
+for name in prometheus kustomize mdbook; do find_programs "$name"; done
 ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
-printf '%s\n' "test: etcd from ${ETCD_BIN_DIRS:-nowhere}" \
-  "test: prometheus from ${PROMETHEUS_BIN_DIR:-nowhere}" "test: binaries from $ETCD_IPAM_BIN_DIR"
+echo "test: binaries from $ETCD_IPAM_BIN_DIR"
 
 status=0
 run_tests || status=$?

@@ -30,8 +30,9 @@ fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `$ETCD_IPAM_BIN_DIR`, else the release directory beside the one that this test was built into.
-fn directory() -> Result<PathBuf> {
+/// Where they are: `$ETCD_IPAM_BIN_DIR`, else the release directory beside the one that this test was
+/// built into.
+pub fn directory() -> Result<PathBuf> {
     if let Some(directory) = std::env::var_os("ETCD_IPAM_BIN_DIR") {
         return Ok(directory.into());
     }

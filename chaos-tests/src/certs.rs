@@ -47,8 +47,14 @@ impl Authority {
     /// A server's certificate for its address. etcd's gateway is a client of its own server with
     /// the same certificate, so it may be both.
     pub fn server(&self, ip: IpAddr) -> Result<Identity> {
+        self.server_of(&[ip])
+    }
+
+    /// The same for servers that share one certificate.
+    pub fn server_of(&self, addresses: &[IpAddr]) -> Result<Identity> {
         let mut params = named("server")?;
-        params.subject_alt_names = vec![SanType::IpAddress(ip)];
+        let names = addresses.iter().copied().map(SanType::IpAddress);
+        params.subject_alt_names = names.collect();
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,

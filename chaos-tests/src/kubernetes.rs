@@ -1,12 +1,13 @@
 //! A Kubernetes API server of one test: real HTTPS, real paging and watching, and faults on demand.
 //!
-//! It serves what the collector asks for (pods, nodes, namespaces, kubelet leases, events) and
-//! definitions of networks, in the shapes that
+//! It serves what the collector asks for (pods, nodes, namespaces, kubelet leases, events),
+//! definitions of networks and config maps, in the shapes that
 //! [the API's concepts](https://kubernetes.io/docs/reference/using-api/api-concepts/)
-//! describe, from objects that the test puts there. It checks no schema but that of events.
+//! describe, from objects that the test puts there. Of schemas it checks those of what clients write.
 
 mod ballast;
 mod cluster;
+mod config_map;
 mod event;
 mod fault;
 mod handler;
@@ -166,6 +167,20 @@ impl Kubernetes {
             "spec": {"config": config},
         });
         self.shared.put(Resource::Networks, definition)
+    }
+
+    /// Creates or replaces a config map with this data.
+    pub fn put_config_map(&self, namespace: &str, name: &str, data: &Value) -> Result<()> {
+        let map = json!({"metadata": {"namespace": namespace, "name": name}, "data": data});
+        self.shared.put(Resource::ConfigMaps, map)
+    }
+
+    /// A config map, if there is one of this name.
+    pub fn config_map(&self, namespace: &str, name: &str) -> Result<Option<Value>> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let state = self.shared.state();
+        let found = state.cluster.get(Resource::ConfigMaps, &key);
+        found.map(|object| object.value()).transpose()
     }
 
     /// Creates a namespace.

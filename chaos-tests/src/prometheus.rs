@@ -25,7 +25,16 @@ pub struct Install {
     directory: PathBuf,
 }
 
-/// A Prometheus that scrapes one target every second. Dropping it ends it and removes its data.
+/// What a Prometheus has to do. It scrapes and evaluates every second.
+#[derive(Clone, Debug, Default)]
+pub struct Work<'a> {
+    /// The jobs by name, and whose `/metrics` each of them scrapes.
+    pub jobs: &'a [(&'a str, &'a [SocketAddr])],
+    /// A file of rules, as it stands there.
+    pub rules: Option<Value>,
+}
+
+/// A Prometheus at work. Dropping it ends it and removes its data.
 #[derive(Debug)]
 pub struct Prometheus {
     // Dropped before the directory that it writes into.
@@ -47,15 +56,28 @@ impl Install {
 
     /// Starts a server that scrapes `/metrics` of `target`, and waits until it answers.
     pub fn start(&self, target: SocketAddr) -> Result<Prometheus> {
+        self.work(&Work {
+            jobs: &[("test", &[target])],
+            rules: None,
+        })
+    }
+
+    /// Starts a server that does this work, and waits until it answers.
+    pub fn work(&self, work: &Work<'_>) -> Result<Prometheus> {
         let home = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
         let place = Place::free()?;
-        let config = json!({
-            "global": {"scrape_interval": "1s"},
-            "scrape_configs": [
-                {"job_name": "test", "static_configs": [{"targets": [target]}]},
-            ],
+        let jobs = work.jobs.iter().map(
+            |(name, targets)| json!({"job_name": name, "static_configs": [{"targets": targets}]}),
+        );
+        let mut config = json!({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "scrape_configs": jobs.collect::<Vec<_>>(),
         });
         // YAML reads JSON.
+        if let Some(rules) = &work.rules {
+            std::fs::write(home.path().join("rules"), rules.to_string())?;
+            config["rule_files"] = json!(["rules"]);
+        }
         std::fs::write(home.path().join("config"), config.to_string())?;
         let arguments = [
             "--config.file=config".to_owned(),
@@ -79,10 +101,38 @@ impl Install {
 
     /// Fails, with what it says, if `promtool` finds anything wrong with a scrape.
     pub fn check_metrics(&self, scrape: &str) -> Result<()> {
+        self.promtool(&["check", "metrics"], scrape)
+    }
+
+    /// Fails, with what it says, if `promtool` finds anything wrong with a file of rules.
+    pub fn check_rules(&self, rules: &Path) -> Result<()> {
+        let rules = rules.display().to_string();
+        self.promtool(
+            &["check", "rules", "--lint=all", "--lint-fatal", &rules],
+            "",
+        )
+    }
+
+    /// Fails, with what it says, if `promtool` finds anything wrong with a configuration. The files
+    /// that it names need not be there.
+    pub fn check_config(&self, config: &Path) -> Result<()> {
+        let config = config.display().to_string();
+        self.promtool(&["check", "config", "--syntax-only", &config], "")
+    }
+
+    /// Fails, with what it says, if rules do not do what a file of `promtool`'s tests expects.
+    pub fn test_rules(&self, tests: &Path) -> Result<()> {
+        self.promtool(&["test", "rules", &tests.display().to_string()], "")
+    }
+
+    fn promtool(&self, arguments: &[&str], input: &str) -> Result<()> {
         let mut command = Command::new(self.directory.join("promtool"));
-        command.args(["check", "metrics"]).env_clear();
-        let output = process::run(command, scrape, Finish::Normal)?;
-        ensure!(output.status.success(), "promtool: {output:?}");
+        command.args(arguments).env_clear();
+        let output = process::run(command, input, Finish::Normal)?;
+        ensure!(
+            output.status.success(),
+            "promtool {arguments:?}: {output:?}"
+        );
         Ok(())
     }
 }
@@ -98,6 +148,15 @@ impl Prometheus {
         ensure!(body["status"] == "success", "{expression}: {body}");
         let result = body["data"]["result"].as_array().context("no result")?;
         result.iter().map(sample).collect()
+    }
+
+    /// The alerts that are pending or fire, each with its labels and annotations.
+    pub fn alerts(&self) -> Result<Vec<Value>> {
+        let body: Value = serde_json::from_str(&self.client().get("/api/v1/alerts")?.body)?;
+        let alerts = body["data"]["alerts"].as_array();
+        Ok(alerts
+            .with_context(|| format!("no alerts: {body}"))?
+            .clone())
     }
 
     /// Waits until an expression gives anything, and returns that.

@@ -35,10 +35,15 @@ struct State {
 impl Proxy {
     /// A proxy of the server at this URL, of an address and a port.
     pub fn of(url: &str) -> Result<Self> {
+        let address: SocketAddr = (Place::free()?.ip, Place::CLIENT_PORT).into();
+        Self::at(TcpListener::bind(address)?, url)
+    }
+
+    /// A proxy of that server for those who connect to this socket.
+    pub fn at(listener: TcpListener, url: &str) -> Result<Self> {
         let (_, server) = url.split_once("://").context("not a URL")?;
         let server = server.parse()?;
-        let address = (Place::free()?.ip, Place::CLIENT_PORT).into();
-        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
         let shared = Arc::<Shared>::default();
         let connections = Arc::clone(&shared);
         thread::spawn(move || {

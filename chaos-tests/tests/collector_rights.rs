@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use chaos_tests::collector::{Collector, Source};
+use chaos_tests::documented;
 use chaos_tests::guarded::{COLLECTOR, Guarded, OPERATOR};
 use chaos_tests::kubernetes::{Kubernetes, Request, network, node, pod};
 use chaos_tests::layout::{Layout, holder};
 use chaos_tests::record::{self, Record, record};
 use serde_json::{Value, json};
-
-const DOCUMENTATION: &str = include_str!("../../docs/operations.md");
 
 /// In so many sweeps everything has happened, however slow the machine is.
 const SWEEPS: usize = 200;
@@ -75,24 +74,6 @@ fn leaked(node: &str, number: u8) -> Record {
         .pod("test", &name, &uid)
 }
 
-/// The documented verbs: API group (empty for the core), resource and verb.
-fn documented_verbs() -> Result<BTreeSet<[String; 3]>> {
-    let header = "| API group | resource | verbs | for |";
-    let rows = DOCUMENTATION.lines().skip_while(|line| *line != header);
-    let mut found = BTreeSet::new();
-    for row in rows.skip(2).take_while(|row| row.starts_with('|')) {
-        let cells: Vec<_> = row.split('|').collect();
-        let quoted = |cell: usize| {
-            let cell: &str = cells.get(cell).copied().unwrap_or_default();
-            cell.split('`').skip(1).step_by(2).map(str::to_owned)
-        };
-        let group = quoted(1).next().unwrap_or_default();
-        let resource = quoted(2).next().with_context(|| row.to_owned())?;
-        found.extend(quoted(3).map(|verb| [group.clone(), resource.clone(), verb]));
-    }
-    Ok(found)
-}
-
 /// What a request needs the right for.
 fn verb(request: &Request) -> Result<[String; 3]> {
     let segments: Vec<_> = request.path.trim_matches('/').split('/').collect();
@@ -149,6 +130,6 @@ fn its_role_is_enough_and_the_documented_rights_in_kubernetes_are_all_used() -> 
 
     let requests = scene.kubernetes.requests();
     let used: BTreeSet<_> = requests.iter().map(verb).collect::<Result<_>>()?;
-    assert_eq!(used, documented_verbs()?);
+    assert_eq!(used, documented::collector_verbs()?);
     Ok(())
 }

@@ -326,3 +326,36 @@ fn a_server_that_stopped_listening_comes_back_at_the_same_place() -> Result<()> 
     assert_eq!(client.get(PODS)?.status, 200);
     Ok(())
 }
+
+#[test]
+fn a_config_map_is_replaced_only_in_the_version_that_was_read() -> Result<()> {
+    let kubernetes = Kubernetes::start()?;
+    let client = client(&kubernetes)?;
+    let (all, one) = (
+        "/api/v1/namespaces/kube-system/configmaps",
+        "/api/v1/namespaces/kube-system/configmaps/m",
+    );
+    let send = |method: &str, path: &str, map: &Value| -> Result<(u16, Value)> {
+        let answer = client.send(method, path, &map.to_string())?;
+        Ok((answer.status, serde_json::from_str(&answer.body)?))
+    };
+    let mut map = json!({"metadata": {"name": "m"}, "data": {"a": "1"}});
+    assert_eq!(send("PUT", one, &map)?.0, 404);
+    let (status, made) = send("POST", all, &map)?;
+    assert_eq!(status, 201);
+    let (status, said) = send("POST", all, &map)?;
+    assert_eq!((status, &said["reason"]), (409, &json!("AlreadyExists")));
+    map["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"].clone();
+    map["data"]["a"] = "2".into();
+    let (status, replaced) = send("PUT", one, &map)?;
+    assert_eq!(status, 200);
+    assert_eq!(replaced["metadata"]["uid"], made["metadata"]["uid"]);
+    map["data"]["a"] = "3".into();
+    let (status, said) = send("PUT", one, &map)?;
+    assert_eq!((status, &said["reason"]), (409, &json!("Conflict")));
+    map["data"]["a"] = 3.into();
+    assert_eq!(send("PUT", one, &map)?.0, 422);
+    let found = kubernetes.config_map("kube-system", "m")?;
+    assert_eq!(found.context("gone")?["data"], json!({"a": "2"}));
+    Ok(())
+}

@@ -7,6 +7,7 @@
     reason = "clippy takes the functions beside the tests for code that is shipped"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,11 +20,79 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The CNI configuration in a `NetworkAttachmentDefinition`. It stands at the file's end.
-fn config_of(definition: &str) -> Value {
-    let text = fs::read_to_string(repository().join(definition)).unwrap();
-    let (_, config) = text.split_once("  config: |\n").unwrap();
-    serde_json::from_str(config).unwrap()
+/// The objects in one of the files of `deploy/examples`.
+fn objects(example: &str) -> Vec<Value> {
+    let path = repository().join("deploy/examples").join(example);
+    let text = fs::read_to_string(path).unwrap();
+    serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{example}: {error}"))
+}
+
+/// A `NetworkAttachmentDefinition`, as far as it matters here.
+struct Definition {
+    namespace: String,
+    name: String,
+    config: Value,
+}
+
+fn definitions(example: &str) -> Vec<Definition> {
+    let objects = objects(example).into_iter();
+    let definitions = objects.filter(|object| object["kind"] == "NetworkAttachmentDefinition");
+    let read = |object: Value| {
+        let metadata = &object["metadata"];
+        Definition {
+            namespace: namespace_of(metadata),
+            name: metadata["name"].as_str().unwrap().to_owned(),
+            config: serde_json::from_str(object["spec"]["config"].as_str().unwrap()).unwrap(),
+        }
+    };
+    definitions.map(read).collect()
+}
+
+fn namespace_of(metadata: &Value) -> String {
+    metadata["namespace"]
+        .as_str()
+        .unwrap_or("default")
+        .to_owned()
+}
+
+/// A network that a pod asks for, and the addresses that it wants there.
+struct Wish {
+    namespace: String,
+    name: String,
+    ips: Value,
+}
+
+/// What the pods of an example ask Multus for, in either of the two spellings.
+fn wishes(example: &str) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    for object in objects(example) {
+        let metadata = match object["kind"].as_str().unwrap() {
+            "Pod" => &object["metadata"],
+            "Deployment" => &object["spec"]["template"]["metadata"],
+            _ => continue,
+        };
+        let asked = metadata["annotations"]["k8s.v1.cni.cncf.io/networks"].as_str();
+        let asked = asked.unwrap_or_else(|| panic!("{example} has a pod that asks for nothing"));
+        let own = namespace_of(&object["metadata"]);
+        if asked.starts_with('[') {
+            let list: Vec<Value> = serde_json::from_str(asked).unwrap();
+            wishes.extend(list.into_iter().map(|wish| Wish {
+                namespace: wish["namespace"].as_str().unwrap_or(&own).to_owned(),
+                name: wish["name"].as_str().unwrap().to_owned(),
+                ips: wish["ips"].clone(),
+            }));
+        } else {
+            wishes.extend(asked.split(',').map(|wish| {
+                let (namespace, name) = wish.trim().split_once('/').unwrap_or((&own, wish));
+                Wish {
+                    namespace: namespace.to_owned(),
+                    name: name.trim().to_owned(),
+                    ips: Value::Null,
+                }
+            }));
+        }
+    }
+    wishes
 }
 
 /// What each plugin of a configuration gets to see: libcni lifts it out of the list and gives it the
@@ -54,13 +123,17 @@ fn understood(config: &Value) -> NetworkConfig {
     config
 }
 
-/// What an example claims: for every address of the answer the ranges that it may come from, as
+/// The plugin of an example that asks for addresses; the others of its chain do not.
+fn allocating_plugin(config: &Value) -> Option<Value> {
+    let mut plugins = as_plugins_see_it(config);
+    plugins.retain(|plugin| plugin.get("ipam").is_some());
+    assert!(plugins.len() < 2, "two plugins of one chain have addresses");
+    plugins.pop()
+}
+
+/// What a plugin claims: for every address of the answer the ranges that it may come from, as
 /// messages write them, and how many addresses these have together.
-fn claims(definition: &str) -> Vec<(String, u128)> {
-    let plugins = as_plugins_see_it(&config_of(definition));
-    let [plugin] = plugins.as_slice() else {
-        panic!("{definition} has {} plugins", plugins.len())
-    };
+fn claims(plugin: &Value) -> Vec<(String, u128)> {
     let claims = understood(plugin).claims(&Args::default()).unwrap();
     let describe = |claim: &Claim| match claim {
         Claim::Any(ranges) => {
@@ -73,36 +146,101 @@ fn claims(definition: &str) -> Vec<(String, u128)> {
     claims.iter().map(describe).collect()
 }
 
-fn claim(ranges: &str, size: u128) -> (String, u128) {
-    (ranges.to_owned(), size)
+/// Every file with networks, and what each of its networks that has addresses claims.
+const EXAMPLES: [(&str, &[(&str, u128)]); 13] = [
+    ("bond.yaml", &[("192.168.80.1-192.168.80.254/24", 253)]),
+    ("bridge.yaml", &[("10.60.0.1-10.60.3.254/22", 1021)]),
+    ("chained.yaml", &[("192.168.70.10-192.168.70.254/24", 245)]),
+    (
+        "dual-stack.yaml",
+        &[
+            ("192.168.40.1-192.168.41.254/23", 509),
+            // Whereabouts' spelling leaves out the last address, too.
+            ("fd00:40::1-fd00:40::ffff:ffff:ffff:fffe/64", (1 << 64) - 3),
+        ],
+    ),
+    (
+        "host-local.yaml",
+        &[
+            // The two parts of the first set are one pool.
+            (
+                "172.16.8.32-172.16.8.63/24 172.16.9.1-172.16.9.254/24",
+                32 + 253,
+            ),
+            ("fd00:8::1-fd00:8::ffff:ffff:ffff:ffff/64", (1 << 64) - 2),
+        ],
+    ),
+    ("ipvlan.yaml", &[("172.16.1.1-172.16.1.254/24", 254)]),
+    (
+        "macvlan-host-local.yaml",
+        &[("192.168.1.200-192.168.1.216/24", 17)],
+    ),
+    (
+        "macvlan-quick-start.yaml",
+        &[("172.18.30.131-172.18.30.140/16", 10)],
+    ),
+    ("macvlan.yaml", &[("192.168.20.10-192.168.20.100/24", 91)]),
+    // Four of the 91 are excluded.
+    ("range.yaml", &[("192.168.20.10-192.168.20.100/24", 91 - 4)]),
+    ("sriov.yaml", &[("10.56.217.171-10.56.217.181/24", 11)]),
+    (
+        "static-address.yaml",
+        &[("192.168.30.1-192.168.30.254/24", 253)],
+    ),
+    (
+        "two-interfaces.yaml",
+        &[("192.168.50.10-192.168.50.254/24", 245)],
+    ),
+];
+
+#[test]
+fn each_network_has_the_addresses_that_its_example_promises() {
+    for (example, promised) in EXAMPLES {
+        let definitions = definitions(example);
+        let plugins = definitions
+            .iter()
+            .filter_map(|one| allocating_plugin(&one.config));
+        let claimed: Vec<_> = plugins.flat_map(|plugin| claims(&plugin)).collect();
+        let promised = promised
+            .iter()
+            .map(|(range, size)| ((*range).to_owned(), *size));
+        assert_eq!(claimed, promised.collect::<Vec<_>>(), "{example}");
+    }
 }
 
 #[test]
-fn a_range_has_its_addresses_without_the_excluded_ones() {
-    let expected = [claim("192.168.20.10-192.168.20.100/24", 91 - 4)];
-    assert_eq!(claims("deploy/examples/range.yaml"), expected);
+fn a_network_says_its_name_and_its_version() {
+    for (example, _) in EXAMPLES {
+        for definition in definitions(example) {
+            // Multus would fill in the object's name for the one; without the other it takes away the
+            // ranges before a DEL.
+            assert_eq!(definition.config["name"], definition.name, "{example}");
+            assert!(definition.config["cniVersion"].is_string(), "{example}");
+        }
+    }
 }
 
 #[test]
-fn dual_stack_claims_one_address_of_each_family() {
-    let expected = [
-        claim("192.168.40.1-192.168.41.254/23", 509),
-        // Whereabouts' spelling leaves out the last address, too.
-        claim("fd00:40::1-fd00:40::ffff:ffff:ffff:fffe/64", (1 << 64) - 3),
-    ];
-    assert_eq!(claims("deploy/examples/dual-stack.yaml"), expected);
-}
-
-#[test]
-fn each_set_of_host_local_is_one_pool() {
-    let expected = [
-        claim(
-            "172.16.8.32-172.16.8.63/24 172.16.9.1-172.16.9.254/24",
-            32 + 253,
-        ),
-        claim("fd00:8::1-fd00:8::ffff:ffff:ffff:ffff/64", (1 << 64) - 2),
-    ];
-    assert_eq!(claims("deploy/examples/host-local.yaml"), expected);
+fn a_pod_asks_for_networks_of_its_example_and_for_addresses_that_they_have() {
+    for (example, _) in EXAMPLES {
+        let definitions = definitions(example);
+        for wish in wishes(example) {
+            let found = definitions
+                .iter()
+                .find(|one| one.namespace == wish.namespace && one.name == wish.name);
+            let Some(found) = found else {
+                panic!("{example} has no network {}/{}", wish.namespace, wish.name)
+            };
+            let Some(ips) = wish.ips.as_array() else {
+                continue;
+            };
+            let mut plugin = allocating_plugin(&found.config).unwrap();
+            assert_eq!(plugin["capabilities"]["ips"], true, "{example}");
+            plugin["runtimeConfig"] = json!({ "ips": ips });
+            let exact = ips.iter().map(|ip| (ip.as_str().unwrap().to_owned(), 1));
+            assert_eq!(claims(&plugin), exact.collect::<Vec<_>>(), "{example}");
+        }
+    }
 }
 
 #[test]
@@ -119,19 +257,19 @@ fn the_node_file_says_where_etcd_is() {
 }
 
 #[test]
-fn every_example_has_a_test() {
+fn every_example_has_a_test_and_is_on_the_page_of_examples() {
     let files = fs::read_dir(repository().join("deploy/examples")).unwrap();
-    let mut names: Vec<_> = files
+    let names: BTreeSet<_> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    names.sort_unstable();
-    let tested = [
-        "dual-stack.yaml",
-        "etcd-ipam.conf",
-        "host-local.yaml",
-        "range.yaml",
-    ];
-    assert_eq!(names, tested);
+    let networks = EXAMPLES.map(|(example, _)| example);
+    let tested = networks.into_iter().chain(["etcd-ipam.conf"]);
+    assert_eq!(names, tested.map(str::to_owned).collect());
+    let page = fs::read_to_string(repository().join("docs/examples.md")).unwrap();
+    for name in names {
+        let link = format!("](../deploy/examples/{name})");
+        assert!(page.contains(&link), "docs/examples.md has no {link}");
+    }
 }
 
 /// The JSON blocks of a document, with the line that each begins on.

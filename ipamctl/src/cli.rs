@@ -91,7 +91,7 @@ pub enum AnyCommand {
 pub enum Command {
     /// Create the store, once; later calls change nothing
     #[command(long_about = init::ABOUT, after_help = init::EXAMPLES)]
-    Init,
+    Init(init::Options),
     /// Show how the store and its etcd are
     #[command(long_about = status::ABOUT, after_help = status::EXAMPLES)]
     Status,

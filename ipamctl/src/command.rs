@@ -106,10 +106,10 @@ pub async fn run(cli: &Cli, output: &mut Output<'_>) -> anyhow::Result<Verdict> 
             };
             import::run(&context, output, options, &defaults).await
         }
-        Command::Init => {
+        Command::Init(options) => {
             let etcd = context.store.etcd();
             let raise = async |term| etcd.raise_term(term).await;
-            init::run(&context, output, raise).await.map(done)
+            init::run(&context, output, options, raise).await.map(done)
         }
         Command::Quarantine(options) => {
             reserve::run(&context, output, reserve::Kind::Quarantine, options).await

@@ -31,6 +31,8 @@ pub struct Labels<'a> {
     pub evidence: &'a [&'a str],
     /// Why records are kept.
     pub keep_reasons: &'a [&'a str],
+    /// Why a store may be refused.
+    pub refusals: &'a [&'a str],
     /// The breakers.
     pub breakers: &'a [&'a str],
     /// The kinds of requests to etcd.

@@ -29,6 +29,9 @@ pub struct SweepReport {
     pub result: SweepResult,
     /// Why it is void, or what interrupted it; for people.
     pub error: Option<String>,
+    /// Which kind of refusal made the sweep void, where one did. Not in JSON: `error` says it in words.
+    #[serde(skip)]
+    pub refused: Option<&'static str>,
     /// Why the store is frozen, where it is.
     pub frozen: Option<String>,
     /// How many owner records this cluster has.
@@ -66,6 +69,7 @@ impl SweepReport {
             duration: Duration::ZERO,
             result: SweepResult::Void,
             error: None,
+            refused: None,
             frozen: None,
             records: 0,
             candidates: Tally::default(),

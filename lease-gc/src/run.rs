@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use store::clock::SystemClock;
 use store::election::Candidate;
 use store::etcd::Client;
-use store::gate::Gate;
+use store::gate::{Gate, Refusal};
 use store::key::Keyspace;
 use store::retry::Deadline;
 use store::store::Store;
@@ -171,6 +171,7 @@ fn metrics() -> Result<Metrics> {
     let labels = Labels {
         evidence: &evidence,
         keep_reasons: &keep_reasons,
+        refusals: &Refusal::FAULTS,
         breakers: &breakers,
         etcd_operations: &measured::OPERATIONS,
         kubernetes_operations: &pods::OPERATIONS,

@@ -19,6 +19,7 @@ fn exported() -> String {
     let labels = Labels {
         evidence: &["e"],
         keep_reasons: &["r"],
+        refusals: &["r"],
         breakers: &["b"],
         etcd_operations: &["o"],
         kubernetes_operations: &["o"],

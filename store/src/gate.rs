@@ -70,6 +70,30 @@ pub enum Refusal {
     Frozen(String),
 }
 
+impl Refusal {
+    /// The kinds that say something is wrong with the store: all but the freeze, which is a person's
+    /// will.
+    pub const FAULTS: [&str; 5] = [
+        "not_initialised",
+        "other_store",
+        "unknown_schema",
+        "damaged",
+        "restored",
+    ];
+
+    /// Its kind, as metrics name it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotInitialised(_) => "not_initialised",
+            Self::OtherStore { .. } => "other_store",
+            Self::UnknownSchema(_) => "unknown_schema",
+            Self::Damaged(_) => "damaged",
+            Self::Restored { .. } | Self::BehindMemory { .. } => "restored",
+            Self::Frozen(_) => "frozen",
+        }
+    }
+}
+
 /// What a client knows about the store that it expects.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
@@ -153,6 +177,29 @@ mod tests {
             raft_term: term,
         };
         gate.admit(header, "/p/v1/meta/store", store.map(str::as_bytes), None)
+    }
+
+    #[test]
+    fn every_refusal_but_the_freeze_is_a_fault() {
+        let seen = Seen::default();
+        let faults = [
+            Refusal::NotInitialised(String::new()),
+            Refusal::OtherStore {
+                expected: String::new(),
+                found: String::new(),
+            },
+            Refusal::UnknownSchema(2),
+            Refusal::Damaged(String::new()),
+            Refusal::Restored { term: 1, sealed: 2 },
+        ];
+        assert_eq!(faults.map(|fault| fault.name()), Refusal::FAULTS);
+        let behind = Refusal::BehindMemory {
+            remembered: seen,
+            found: seen,
+        };
+        assert!(Refusal::FAULTS.contains(&behind.name()));
+        let frozen = Refusal::Frozen(String::new());
+        assert!(!Refusal::FAULTS.contains(&frozen.name()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The numbers of the README, measured on this machine, as Markdown tables.
+//! The numbers of `docs/performance.md`, measured on this machine, as Markdown tables.
 //!
 //! `make measure` builds and finds what it needs. Arguments choose topics: `round-trips`,
 //! `processes`, `footprint`, `parallel`, `collector`, `operator`; none means all. Nothing here judges: times

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use futures_util::stream;
 use serde_json::Value;
 
+use super::config_map;
 use super::event;
 use super::fault::Fault;
 use super::list::{self, page_number};
@@ -96,7 +97,13 @@ fn serve(
         Verb::Patch if target.resource == Resource::Events => {
             Ok((200, event::patch(state, target, &sent)?.to_json()))
         }
-        Verb::Create | Verb::Patch | Verb::Watch | Verb::Other => Err(Refusal::new(
+        Verb::Create if target.resource == Resource::ConfigMaps => {
+            Ok((201, config_map::create(state, target, sent)?.to_json()))
+        }
+        Verb::Update if target.resource == Resource::ConfigMaps => {
+            Ok((200, config_map::update(state, target, sent)?.to_json()))
+        }
+        Verb::Create | Verb::Update | Verb::Patch | Verb::Watch | Verb::Other => Err(Refusal::new(
             405,
             "the server does not allow this method on the requested resource",
         )),

@@ -19,6 +19,8 @@ pub enum Verb {
     Watch,
     /// Create one.
     Create,
+    /// Replace one.
+    Update,
     /// Change parts of one.
     Patch,
     /// Anything else, which is not served.
@@ -67,6 +69,7 @@ impl Request {
             (&Method::GET, false) if watches => Verb::Watch,
             (&Method::GET, false) => Verb::List,
             (&Method::POST, false) => Verb::Create,
+            (&Method::PUT, true) => Verb::Update,
             (&Method::PATCH, true) => Verb::Patch,
             _ => Verb::Other,
         };
@@ -170,6 +173,7 @@ mod tests {
         assert_eq!(verb(Method::GET, "/api/v1/pods?watch=true"), Verb::Watch);
         assert_eq!(verb(Method::GET, "/api/v1/nodes/n1"), Verb::Get);
         assert_eq!(verb(Method::POST, "/api/v1/nodes"), Verb::Create);
+        assert_eq!(verb(Method::PUT, "/api/v1/nodes/n1"), Verb::Update);
         assert_eq!(verb(Method::DELETE, "/api/v1/nodes/n1"), Verb::Other);
     }
 }

@@ -11,6 +11,8 @@ pub enum Resource {
     Nodes,
     /// `v1` namespaces.
     Namespaces,
+    /// `v1` config maps.
+    ConfigMaps,
     /// `coordination.k8s.io/v1` leases.
     Leases,
     /// `events.k8s.io/v1` events.
@@ -20,10 +22,11 @@ pub enum Resource {
 }
 
 impl Resource {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Pods,
         Self::Nodes,
         Self::Namespaces,
+        Self::ConfigMaps,
         Self::Leases,
         Self::Events,
         Self::Networks,
@@ -37,7 +40,7 @@ impl Resource {
 
     fn group(self) -> &'static str {
         match self {
-            Self::Pods | Self::Nodes | Self::Namespaces => "",
+            Self::Pods | Self::Nodes | Self::Namespaces | Self::ConfigMaps => "",
             Self::Leases => "coordination.k8s.io",
             Self::Events => "events.k8s.io",
             Self::Networks => "k8s.cni.cncf.io",
@@ -50,6 +53,7 @@ impl Resource {
             Self::Pods => "pods",
             Self::Nodes => "nodes",
             Self::Namespaces => "namespaces",
+            Self::ConfigMaps => "configmaps",
             Self::Leases => "leases",
             Self::Events => "events",
             Self::Networks => "network-attachment-definitions",
@@ -62,6 +66,7 @@ impl Resource {
             Self::Pods => "Pod",
             Self::Nodes => "Node",
             Self::Namespaces => "Namespace",
+            Self::ConfigMaps => "ConfigMap",
             Self::Leases => "Lease",
             Self::Events => "Event",
             Self::Networks => "NetworkAttachmentDefinition",
@@ -71,7 +76,7 @@ impl Resource {
     /// An object's `apiVersion`.
     pub(super) fn api_version(self) -> &'static str {
         match self {
-            Self::Pods | Self::Nodes | Self::Namespaces => "v1",
+            Self::Pods | Self::Nodes | Self::Namespaces | Self::ConfigMaps => "v1",
             Self::Leases => "coordination.k8s.io/v1",
             Self::Events => "events.k8s.io/v1",
             Self::Networks => "k8s.cni.cncf.io/v1",

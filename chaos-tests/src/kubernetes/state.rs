@@ -116,9 +116,11 @@ impl State {
         }
         let ballast = match resource {
             Resource::Pods | Resource::Nodes => Arc::clone(&self.ballast),
-            Resource::Namespaces | Resource::Leases | Resource::Events | Resource::Networks => {
-                Arc::from("")
-            }
+            Resource::Namespaces
+            | Resource::ConfigMaps
+            | Resource::Leases
+            | Resource::Events
+            | Resource::Networks => Arc::from(""),
         };
         let object = Arc::new(Object::new(resource, value, ballast)?);
         let kind = if before.is_some() {

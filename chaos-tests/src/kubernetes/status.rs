@@ -11,6 +11,8 @@ const RETRY_AFTER: u16 = 1;
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) code: u16,
+    /// `metav1.StatusReason`.
+    reason: &'static str,
     pub(super) message: String,
     /// More for programs (`metav1.StatusDetails`).
     details: Value,
@@ -24,6 +26,7 @@ impl Refusal {
         };
         Self {
             code,
+            reason: reason(code),
             message: message.into(),
             details,
         }
@@ -53,6 +56,21 @@ impl Refusal {
         }
     }
 
+    /// The object has changed since the client read it.
+    pub(super) fn conflict(plural: &str, name: &str) -> Self {
+        Self {
+            details: json!({"name": name, "kind": plural}),
+            reason: "Conflict",
+            ..Self::new(
+                409,
+                format!(
+                    "Operation cannot be fulfilled on {plural} \"{name}\": the object has been \
+                     modified; please apply your changes to the latest version and try again"
+                ),
+            )
+        }
+    }
+
     /// The object that says so.
     pub(super) fn status(&self) -> Value {
         json!({
@@ -61,7 +79,7 @@ impl Refusal {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": reason(self.code),
+            "reason": self.reason,
             "details": self.details,
             "code": self.code,
         })
@@ -78,7 +96,7 @@ impl Refusal {
     }
 }
 
-/// `metav1.StatusReason`.
+/// The usual `metav1.StatusReason` of such a code.
 fn reason(code: u16) -> &'static str {
     match code {
         400 => "BadRequest",

@@ -5,13 +5,16 @@ use chaos_tests::collector::Collector;
 use chaos_tests::collectors::{Cluster, collect, ended, logged, metric, wait_for_first_sweep};
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::lab::Lab;
+use chaos_tests::reconciling::{by_label, counts};
 use serde_json::{Value, json};
 
-/// Every sweep is void, and the log and the page say why.
-fn ensure_void(collector: &mut Collector, why: &str) -> Result<()> {
+/// Every sweep is void, and the log, the page and the metrics say why.
+fn ensure_void(collector: &mut Collector, why: &str, reason: &str) -> Result<()> {
     wait_for_first_sweep(collector)?;
     collect(collector)?;
     assert_eq!(ended(collector, "void")?, Some(3.0));
+    let refused = by_label(&collector.metrics()?, "etcd_ipam_store_refused");
+    assert_eq!(refused, counts([(reason, 1)]));
     let void = logged(collector, "a sweep was not completed")?;
     assert_eq!(void.len(), 3);
     for line in void {
@@ -55,7 +58,7 @@ fn another_store_than_the_configured_one_is_not_judged() -> Result<()> {
     let cluster = Cluster::new(&lab.etcd)?;
     cluster.hold([1])?;
     let mut collector = cluster.collector("it", &["--store-id", "0123456789abcdef"])?;
-    ensure_void(&mut collector, "store_id 0123456789abcdef")?;
+    ensure_void(&mut collector, "store_id 0123456789abcdef", "other_store")?;
     assert_eq!(cluster.held()?, [1].into());
     Ok(())
 }
@@ -66,7 +69,7 @@ fn a_store_that_nobody_initialised_is_not_judged() -> Result<()> {
     let cluster = Cluster::new(&etcd)?;
     cluster.hold([1])?;
     let mut collector = cluster.collector("it", &[])?;
-    ensure_void(&mut collector, "ipamctl init")?;
+    ensure_void(&mut collector, "ipamctl init", "not_initialised")?;
     assert_eq!(cluster.held()?, [1].into());
 
     chaos_tests::ctl::init(&[etcd.endpoint()], &[])?;
@@ -86,7 +89,7 @@ fn a_store_whose_term_is_below_its_seal_is_not_judged() -> Result<()> {
     store["sealed_term"] = json!(1_000_000);
     lab.raw.put(key, store.to_string())?;
     let mut collector = cluster.collector("it", &[])?;
-    ensure_void(&mut collector, "restored from a snapshot")?;
+    ensure_void(&mut collector, "restored from a snapshot", "restored")?;
     assert_eq!(cluster.held()?, [1].into());
     Ok(())
 }

@@ -365,3 +365,44 @@ fn a_nodes_file_that_cannot_be_read_is_not_replaced() -> Result<()> {
     assert_eq!(fs::read(host.config())?, b"{");
     Ok(())
 }
+
+#[test]
+fn a_node_that_is_told_its_store_takes_no_other() -> Result<()> {
+    let lab = Lab::new()?;
+    let store: Value = serde_json::from_slice(
+        &lab.raw
+            .get(lab.layout.store())?
+            .context("there is no store")?,
+    )?;
+    let id = store["id"].as_str().context("it has no id")?;
+    let told = |id: &str| [format!("--store-id={id}")];
+
+    let host = Host::new("n1")?;
+    let said = refused(host.install(&lab.etcd, &told("another"))?)?;
+    ensure!(said.contains("another") && said.contains(id), "{said}");
+    assert!(!host.config().exists());
+    installed(&host.install(&lab.etcd, &told(id))?)?;
+    assert_eq!(host.configured()?["etcd"]["store_id"], id);
+    // What is pinned stays, whatever is said later.
+    let said = refused(host.install(&lab.etcd, &told("another"))?)?;
+    ensure!(said.contains("etcd-ipam.conf"), "{said}");
+    assert_eq!(host.configured()?["etcd"]["store_id"], id);
+
+    // Where etcd has been wiped before the node's first installation, it is noticed all the same.
+    let wiped = EtcdServer::start()?;
+    let fresh = Host::new("n2")?;
+    let said = refused(fresh.install(&wiped, &told(id))?)?;
+    ensure!(said.contains("gone"), "{said}");
+    assert!(!fresh.config().exists());
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_told_its_store_needs_no_etcd_to_be_installed() -> Result<()> {
+    let mut lab = Lab::new()?;
+    lab.etcd.pause()?;
+    let host = Host::new("n1")?;
+    installed(&host.install(&lab.etcd, &["--store-id=s1".to_owned()])?)?;
+    assert_eq!(host.configured()?["etcd"]["store_id"], "s1");
+    Ok(())
+}

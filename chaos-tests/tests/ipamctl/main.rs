@@ -11,6 +11,7 @@ mod explain_pods;
 mod exporting;
 mod freezing;
 mod importing;
+mod initialising;
 mod install;
 mod listing;
 mod looking;

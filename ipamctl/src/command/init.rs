@@ -1,9 +1,13 @@
 //! `ipamctl init`: the store's birth.
 
+mod record;
+
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
 use serde::Serialize;
 use store::clock::Clock;
 use store::etcd::EtcdError;
@@ -13,6 +17,7 @@ use store::record::StoreRecord;
 use store::txn::Etcd;
 use tokio::time::timeout;
 
+use self::record::{Record, RecordName, Recorder};
 use super::Context;
 use crate::output::Output;
 
@@ -28,14 +33,33 @@ needs the root role; without it the store is sealed with the term as it is. An e
 member has no other to move its leader to. Keep one store in an etcd: raising the term \
 for a second one would hide that the first was restored.
 
-With -o json: an object with created (whether it was created now), id, prefix, schema, sealed_term \
-and epoch.";
+With --record-in a ConfigMap of the Kubernetes cluster remembers the store's id, under the key \
+store_id. Once it is there nothing is ever created again: this command then only looks whether the \
+store is still that one, and fails if it is another or gone. So it can run with every installation. \
+It is made if it is not there, and found without an id it stands for a run that was cut off, which \
+is finished. That needs the rights to create ConfigMaps there, and to get and update this one.
+
+With -o json: an object with created (whether it was created now), id, prefix, schema, sealed_term, \
+epoch and recorded_in (the ConfigMap, or null).";
 
 /// What `--help` shows at its end.
 pub const EXAMPLES: &str = "\
 Examples:
   ipamctl init --endpoints 10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379
-  ipamctl init -o json | jq -r .id     # for store_id in the plugin's configuration";
+  ipamctl init -o json | jq -r .id     # for store_id in the plugin's configuration
+  ipamctl init --record-in kube-system/etcd-ipam-store     # in a pod, or with --kubeconfig";
+
+/// What can be chosen.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Options {
+    /// The `ConfigMap` that remembers the store's id: once it does, no store is ever created again
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub record_in: Option<RecordName>,
+
+    /// How to reach the API of the cluster for --record-in; else as the pod that this runs in
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
 
 /// How long raising the term may take. A move takes a tenth of a second or more.
 const RAISE_BUDGET: Duration = Duration::from_mins(1);
@@ -51,37 +75,111 @@ struct Made<'a> {
     schema: u32,
     sealed_term: u64,
     epoch: u64,
+    recorded_in: Option<String>,
 }
 
-/// Creates the store if it is absent. `raise` raises etcd's Raft term to at least what it is given,
+/// Creates the store if it is absent and was never recorded. `raise` raises etcd's Raft term to at least what it is given,
 /// where it can, and is only called while there is no store: a raised term would hide that an
 /// existing one was restored.
 pub async fn run<E: Etcd, C: Clock>(
     context: &Context<E, C>,
     output: &mut Output<'_>,
+    options: &Options,
     raise: impl AsyncFnOnce(u64) -> Result<u64, EtcdError>,
 ) -> anyhow::Result<()> {
+    let Some(name) = &options.record_in else {
+        let birth = create(context, output, raise).await?;
+        return report(context, output, &birth, None);
+    };
+    let recorder = Recorder::connect(name, options.kubeconfig.as_ref()).await?;
+    let birth = match recorder.claim().await? {
+        Record::Of(id) => Birth::Existing(verify(context, output, name, &id).await?),
+        Record::Claimed(claim) => {
+            let birth = create(context, output, raise).await?;
+            recorder.write(*claim, &of(&birth).id).await?;
+            birth
+        }
+    };
+    report(context, output, &birth, Some(name))
+}
+
+const fn of(birth: &Birth) -> &StoreRecord {
+    match birth {
+        Birth::Created(store) | Birth::Existing(store) => store,
+    }
+}
+
+/// The store, if it is the one that is recorded.
+async fn verify<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+    output: &mut Output<'_>,
+    name: &RecordName,
+    id: &str,
+) -> anyhow::Result<StoreRecord> {
+    let birth = context.store.birth_certificate(context.deadline()).await?;
+    let prefix = &context.prefix;
+    let Some(store) = birth else {
+        bail!(
+            "the store {id} that this cluster had is gone, and nothing was created: {name} names \
+             it, and etcd has no store under the prefix {prefix}. Pods hold addresses that a new \
+             one would give out again. If this is the wrong etcd or prefix, correct that; if etcd \
+             has lost its data, restore it from a backup. Only if no pod holds an address any \
+             more: delete that ConfigMap, and run this again"
+        );
+    };
+    let store = store.context("the store's birth certificate is damaged; restore its value")?;
+    ensure!(
+        store.id == id,
+        "etcd holds store {} under the prefix {prefix}, but {name} says that this cluster's is \
+         {id}; nothing was changed. If this is the wrong etcd or prefix, correct that; if store {id} \
+         is gone for good and no pod holds an address of it any more, delete that ConfigMap, and \
+         run this again",
+        store.id
+    );
+    match context.store.readiness(context.deadline()).await? {
+        Err(Refusal::Frozen(reason)) => output.warn(&frozen(&reason)),
+        Err(refusal) => return Err(refusal.into()),
+        Ok(_) => {}
+    }
+    Ok(store)
+}
+
+fn frozen(reason: &str) -> String {
+    format!("the store is frozen: {reason}")
+}
+
+async fn create<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+    output: &mut Output<'_>,
+    raise: impl AsyncFnOnce(u64) -> Result<u64, EtcdError>,
+) -> anyhow::Result<Birth> {
     match context.store.readiness(context.deadline()).await? {
         Err(Refusal::NotInitialised(_)) => arm(raise, output).await?,
-        Err(Refusal::Frozen(reason)) => output.warn(&format!("the store is frozen: {reason}")),
+        Err(Refusal::Frozen(reason)) => output.warn(&frozen(&reason)),
         // What else speaks against it, `init` says.
         Ok(_) | Err(_) => {}
     }
-    let birth = context.store.init(context.deadline()).await?;
-    let (created, store) = match &birth {
-        Birth::Created(store) => (true, store),
-        Birth::Existing(store) => (false, store),
-    };
+    Ok(context.store.init(context.deadline()).await?)
+}
+
+fn report<E: Etcd, C: Clock>(
+    context: &Context<E, C>,
+    output: &mut Output<'_>,
+    birth: &Birth,
+    recorded_in: Option<&RecordName>,
+) -> anyhow::Result<()> {
+    let store = of(birth);
     if store.sealed_term < ARMED_TERM {
         warn_of_weak_seal(store, output);
     }
     let made = Made {
-        created,
+        created: matches!(birth, Birth::Created(_)),
         id: &store.id,
         prefix: &context.prefix,
         schema: store.schema,
         sealed_term: store.sealed_term,
         epoch: store.epoch,
+        recorded_in: recorded_in.map(ToString::to_string),
     };
     Ok(output.result(&made, text)?)
 }
@@ -134,8 +232,12 @@ fn text(made: &Made<'_>) -> String {
     } else {
         "The store exists already; nothing was changed."
     };
+    let recorded = match &made.recorded_in {
+        Some(name) => format!("  recorded in   {name}\n"),
+        None => String::new(),
+    };
     format!(
-        "{headline}\n  id            {}\n  prefix        {}\n  sealed term   {}\n  epoch         {}\n",
+        "{headline}\n  id            {}\n  prefix        {}\n  sealed term   {}\n  epoch         {}\n{recorded}",
         made.id, made.prefix, made.sealed_term, made.epoch
     )
 }
@@ -158,7 +260,7 @@ mod tests {
         let context = context(FakeEtcd::of(&[]));
         let etcd = context.store.etcd();
         let made = ran(Format::Json, async |output| {
-            run(&context, output, async |term| {
+            run(&context, output, &Options::default(), async |term| {
                 etcd.set_term(term);
                 Ok(term)
             })
@@ -172,7 +274,7 @@ mod tests {
         assert_eq!(made.err, "");
 
         let again = ran(Format::Json, async |output| {
-            run(&context, output, async |_| {
+            run(&context, output, &Options::default(), async |_| {
                 panic!("raised for an existing store")
             })
             .await
@@ -188,7 +290,7 @@ mod tests {
         let store = r#"{"schema":1,"id":"s1","sealed_term":64,"epoch":0}"#;
         let context = context(FakeEtcd::of(&[("/etcd-ipam/v1/meta/store", store)]));
         let made = ran(Format::Table, async |output| {
-            run(&context, output, async |_| {
+            run(&context, output, &Options::default(), async |_| {
                 panic!("raised for a restored store")
             })
             .await
@@ -202,7 +304,10 @@ mod tests {
     async fn a_denied_raise_makes_a_store_all_the_same() {
         let context = context(FakeEtcd::of(&[]));
         let made = ran(Format::Table, async |output| {
-            run(&context, output, async |_| Err(denied())).await
+            run(&context, output, &Options::default(), async |_| {
+                Err(denied())
+            })
+            .await
         })
         .await;
         made.outcome.unwrap();
@@ -223,7 +328,7 @@ mod tests {
     async fn a_raise_that_fails_otherwise_makes_nothing() {
         let context = context(FakeEtcd::of(&[]));
         let made = ran(Format::Table, async |output| {
-            run(&context, output, async |_| {
+            run(&context, output, &Options::default(), async |_| {
                 Err(EtcdError::Unreachable("a:1".into()))
             })
             .await
@@ -241,7 +346,7 @@ mod tests {
             ("/etcd-ipam/v1/meta/freeze", r#"{"reason":"drill"}"#),
         ]));
         let made = ran(Format::Table, async |output| {
-            run(&context, output, async |_| {
+            run(&context, output, &Options::default(), async |_| {
                 panic!("raised for a frozen store")
             })
             .await

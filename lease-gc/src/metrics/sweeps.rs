@@ -31,6 +31,7 @@ pub(super) struct Sweeps {
     breaker_trips: Counters<1>,
     damaged: Gauges<0>,
     frozen: Gauges<0>,
+    refused: Tallied,
 }
 
 impl Sweeps {
@@ -119,6 +120,13 @@ impl Sweeps {
                 "frozen",
                 "1 while the store is frozen: nothing is allocated, and nothing is collected.",
             )?,
+            refused: tallied(
+                "store_refused",
+                "1 while the store may not be used, by why: nothing is allocated, and nothing is \
+                 collected.",
+                "reason",
+                labels.refusals,
+            )?,
         })
     }
 
@@ -139,6 +147,13 @@ impl Sweeps {
         if report.result.has_judged() {
             self.describe(report);
         }
+        if report.result.has_judged() || report.refused.is_some() {
+            let mut refused = Tally::default();
+            if let Some(reason) = report.refused {
+                refused.add(reason);
+            }
+            self.refused.set(&refused);
+        }
     }
 
     /// Says nothing of the store any more.
@@ -146,7 +161,12 @@ impl Sweeps {
         for gauge in [&self.records, &self.conflicts, &self.damaged, &self.frozen] {
             gauge.set([], 0.0);
         }
-        for tallied in [&self.candidates, &self.kept, &self.breaker_open] {
+        for tallied in [
+            &self.candidates,
+            &self.kept,
+            &self.breaker_open,
+            &self.refused,
+        ] {
             tallied.set(&Tally::default());
         }
     }

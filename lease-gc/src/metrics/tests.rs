@@ -5,6 +5,7 @@ use jiff::Timestamp;
 const LABELS: Labels<'_> = Labels {
     evidence: &["pod_gone", "rebooted"],
     keep_reasons: &["alive", "node_not_ready"],
+    refusals: &["restored", "damaged"],
     breakers: &["pods", "nodes"],
     etcd_operations: &["range", "txn"],
     kubernetes_operations: &["list_pods"],
@@ -64,6 +65,7 @@ fn every_known_series_exists_from_the_start() {
             r#"etcd_ipam_candidates{evidence="rebooted"} 0"#,
             r#"etcd_ipam_collected_total{evidence="pod_gone"} 0"#,
             r#"etcd_ipam_kept{reason="node_not_ready"} 0"#,
+            r#"etcd_ipam_store_refused{reason="restored"} 0"#,
             r#"etcd_ipam_breaker_open{kind="nodes"} 0"#,
             r#"etcd_ipam_breaker_trips_total{kind="pods"} 0"#,
             r#"etcd_ipam_etcd_request_duration_seconds_count{operation="txn"} 0"#,
@@ -136,6 +138,28 @@ fn a_void_sweep_leaves_what_was_known() {
             r#"etcd_ipam_addresses{range="10.0.0.1-10.0.0.9/24",space="default",state="free"} 0"#,
         ],
     );
+}
+
+#[test]
+fn a_store_is_refused_until_a_sweep_judges_it() {
+    let metrics = metrics();
+    let mut refused = report(SweepResult::Void);
+    refused.refused = Some("restored");
+    metrics.swept(&refused);
+    let shown = [
+        r#"etcd_ipam_store_refused{reason="restored"} 1"#,
+        r#"etcd_ipam_store_refused{reason="damaged"} 0"#,
+    ];
+    shows(&metrics, &shown);
+    // A sweep that never saw the store says nothing of it.
+    metrics.swept(&report(SweepResult::Void));
+    shows(&metrics, &shown);
+    let admitted = [r#"etcd_ipam_store_refused{reason="restored"} 0"#];
+    metrics.swept(&report(SweepResult::Complete));
+    shows(&metrics, &admitted);
+    metrics.swept(&refused);
+    metrics.follows();
+    shows(&metrics, &admitted);
 }
 
 #[test]

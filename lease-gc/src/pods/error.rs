@@ -81,7 +81,7 @@ impl SourceError {
     }
 
     /// A request that failed.
-    pub(crate) fn of_request(operation: &'static str, error: &kube::Error) -> Self {
+    pub fn of_request(operation: &'static str, error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(operation, status),
             kube::Error::SerdeError(error) => Self::Answer {

@@ -95,7 +95,7 @@ impl Kubernetes {
     }
 
     /// For requests of other kinds, which are to be made within [`Self::observed`].
-    pub(crate) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.client.clone()
     }
 
@@ -200,7 +200,10 @@ impl Kubernetes {
     }
 
     /// Waits for a request, not longer than one may take, and tells the observer.
-    pub(crate) async fn observed<T>(
+    ///
+    /// # Errors
+    /// The request's, or [`SourceError::Timeout`].
+    pub async fn observed<T>(
         &self,
         operation: &'static str,
         request: impl Future<Output = Result<T, SourceError>>,

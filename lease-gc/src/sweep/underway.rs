@@ -39,6 +39,9 @@ impl<'a> Underway<'a> {
     /// The sweep has ended by itself, or failed.
     pub(super) fn end(mut self, failed: Option<&VoidReason>) -> SweepReport {
         self.report.error = failed.map(|reason| chain(reason));
+        if let Some(VoidReason::Refused(refusal)) = failed {
+            self.report.refused = Some(refusal.name());
+        }
         self.measure();
         self.report.clone()
     }

@@ -24,7 +24,7 @@ use store::store::Store;
 
 use self::content::{Content, defaults};
 use self::credentials::{CA, CERTIFICATE, Credentials, KEY, LINK, PASSWORD};
-use self::pin::{Decision, Sight, decide, pinned};
+use self::pin::{Decision, Pin, Sight, decide};
 use self::place::{private_dir, put};
 use crate::access::{EtcdFlags, given};
 use crate::cli::Cli;
@@ -43,10 +43,10 @@ that runs is not disturbed. SIGTERM ends it, and what is installed stays. With -
 itself.
 
 The settings come from the flags below, from their variables and from --defaults. The node's file is \
-written and never read for them; of an earlier one only the store is kept: the first store that a \
-node sees is its store for good. A store that is another or is gone is refused, and none is ever \
-created (see ipamctl init). While etcd is out of reach a node that knows its store is installed all \
-the same; any other waits.
+written and never read for them; of an earlier one only the store is kept: the one that --store-id \
+names, else the first that a node sees, is its store for good. A store that is another or is gone is \
+refused, and none is ever created (see ipamctl init). While etcd is out of reach a node that knows \
+its store is installed all the same; any other waits.
 
 With --once and -o json: an object with plugin and config (paths), store_id and changed (which of \
 plugin, credentials and config were written now).";
@@ -116,6 +116,10 @@ pub struct Options {
     /// The node's name in Kubernetes; else `$NODE_NAME`
     #[arg(long, env = "NODENAME", value_name = "NAME")]
     pub node_name: Option<String>,
+
+    /// The only store that this node may belong to, rather than the first that it sees
+    #[arg(long, env = "IPAMCTL_STORE_ID", value_name = "ID")]
+    pub store_id: Option<String>,
 
     /// The plugin to install, unless it is `etcd-ipam` beside ipamctl
     #[arg(long, value_name = "FILE")]
@@ -215,6 +219,7 @@ struct Installer<'a> {
     cluster: String,
     node: String,
     timeout: Duration,
+    store_id: Option<String>,
     plugin: PathBuf,
     /// What the host calls the directory of the node's file.
     host_dir: PathBuf,
@@ -247,6 +252,7 @@ impl<'a> Installer<'a> {
             cluster: given(cli.cluster.as_ref()).unwrap_or_else(|| section.cluster().to_owned()),
             node: node_name(options.node_name.as_ref())?,
             timeout: cli.timeout,
+            store_id: given(options.store_id.as_ref()),
             plugin,
             host_dir: conf_dir.join(DIRECTORY),
         })
@@ -320,7 +326,7 @@ impl<'a> Installer<'a> {
         let defaults = defaults(self.options.defaults.as_ref())?;
         // What the plugin would refuse is refused before anything is asked or written.
         content.write(defaults.clone(), "")?;
-        let pinned = pinned(&file)?;
+        let pin = Pin::of(&file, self.store_id.as_deref())?;
         let credentials = Credentials::read(self.etcd, &own)?;
         let staged = credentials
             .stage()
@@ -329,7 +335,7 @@ impl<'a> Installer<'a> {
             .as_ref()
             .map_or_else(|| own.join(LINK), credentials::Staged::path);
         let sight = self.look(&place).await;
-        let decision = decide(pinned.as_deref(), sight, &file);
+        let decision = decide(pin.as_ref(), sight);
         let (store_id, unseen) = match decision {
             Ok(Decision::Use(id)) => (id, None),
             Ok(Decision::UseUnseen(id, why)) => (id, Some(why)),

@@ -1,4 +1,4 @@
-//! Which store a node belongs to: the first that it sees, for good.
+//! Which store a node belongs to: the one that it is told, else the first that it sees; for good.
 
 use std::path::Path;
 
@@ -21,11 +21,49 @@ pub(super) enum Decision {
     Wait(String),
 }
 
+/// What to do about a node whose file pins another store.
+const WHEN_GONE: &str = "Its pods hold addresses of that one. If it is gone for good, end them, \
+                         remove that file, and install again";
+
+/// The one store that a node may belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pin {
+    id: String,
+    /// Who says so, and what lifts it.
+    because: String,
+}
+
+impl Pin {
+    /// What the node's file says, and what the command line does. `None`: neither says anything.
+    ///
+    /// # Errors
+    /// Where they say different things, or the file cannot be read: then nobody knows which store it
+    /// pinned.
+    pub(super) fn of(file: &Path, flag: Option<&str>) -> anyhow::Result<Option<Self>> {
+        let shown = file.display();
+        match (pinned(file)?, flag) {
+            (Some(id), Some(flag)) if id != flag => bail!(
+                "--store-id (or IPAMCTL_STORE_ID) names store {flag}, but this node belongs to \
+                 store {id}, as {shown} says. {WHEN_GONE}"
+            ),
+            (Some(id), _) => Ok(Some(Self {
+                id,
+                because: format!("as {shown} says. {WHEN_GONE}"),
+            })),
+            (None, Some(flag)) => Ok(Some(Self {
+                id: flag.to_owned(),
+                because:
+                    "as --store-id (or IPAMCTL_STORE_ID) says. Correct that, or the endpoints \
+                          and the prefix"
+                        .to_owned(),
+            })),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 /// The store that a node's file pins, if there is such a file and it does.
-///
-/// # Errors
-/// Where the file cannot be read: then nobody knows which store it pinned.
-pub(super) fn pinned(file: &Path) -> anyhow::Result<Option<String>> {
+fn pinned(file: &Path) -> anyhow::Result<Option<String>> {
     let unknown = || {
         format!(
             "it cannot be known which store this node belongs to; repair {} or, if the node's pods \
@@ -42,23 +80,23 @@ pub(super) fn pinned(file: &Path) -> anyhow::Result<Option<String>> {
     Ok(file.etcd().store_id().map(str::to_owned))
 }
 
-/// Which store is used, of the one that `file` pins and the one that is there.
+/// Which store is used, of the one that is pinned and the one that is there.
 ///
 /// # Errors
 /// Where the one that is there must not be used, or etcd will not let this node in.
-pub(super) fn decide(pinned: Option<&str>, sight: Sight, file: &Path) -> anyhow::Result<Decision> {
-    let file = file.display();
+pub(super) fn decide(pin: Option<&Pin>, sight: Sight) -> anyhow::Result<Decision> {
     let record = match sight {
         Ok(Some(Ok(record))) => record,
         Ok(Some(Err(damaged))) => bail!(
             "the store's birth certificate is damaged ({damaged}); restore its value, and this \
              node goes on"
         ),
-        Ok(None) => match pinned {
-            Some(pinned) => bail!(
+        Ok(None) => match pin {
+            Some(pin) => bail!(
                 "the store is gone: etcd has none under this prefix, and this node belongs to \
-                 store {pinned}. etcd has lost its data, or it is another etcd or prefix. Do not \
-                 run `ipamctl init`: pods hold addresses that it would give out again"
+                 store {}. etcd has lost its data, or it is another etcd or prefix. Do not \
+                 run `ipamctl init`: pods hold addresses that it would give out again",
+                pin.id
             ),
             None => {
                 return Ok(Decision::Wait(
@@ -68,8 +106,8 @@ pub(super) fn decide(pinned: Option<&str>, sight: Sight, file: &Path) -> anyhow:
         },
         Err(error) if error.is_transient() => {
             let why = error.to_string();
-            return Ok(match pinned {
-                Some(pinned) => Decision::UseUnseen(pinned.to_owned(), why),
+            return Ok(match pin {
+                Some(pin) => Decision::UseUnseen(pin.id.clone(), why),
                 None => Decision::Wait(why),
             });
         }
@@ -80,12 +118,12 @@ pub(super) fn decide(pinned: Option<&str>, sight: Sight, file: &Path) -> anyhow:
         "the store's schema is {}, and this version knows {SCHEMA}: install a newer one",
         record.schema
     );
-    if let Some(pinned) = pinned.filter(|pinned| *pinned != record.id) {
+    if let Some(pin) = pin.filter(|pin| pin.id != record.id) {
         bail!(
-            "etcd holds store {}, but this node belongs to store {pinned}, as {file} says. Its \
-             pods hold addresses of that one. If it is gone for good, end them, remove that file, \
-             and install again",
-            record.id
+            "etcd holds store {}, but this node belongs to store {}, {}",
+            record.id,
+            pin.id,
+            pin.because
         );
     }
     Ok(Decision::Use(record.id))
@@ -112,8 +150,13 @@ mod tests {
         })
     }
 
+    /// A node of which nothing is known but this flag.
+    fn told(flag: Option<&str>) -> Option<Pin> {
+        Pin::of(Path::new("/none/such"), flag).unwrap()
+    }
+
     fn decided(pinned: Option<&str>, sight: Sight) -> Option<Decision> {
-        decide(pinned, sight, Path::new("/f")).ok()
+        decide(told(pinned).as_ref(), sight).ok()
     }
 
     #[test]
@@ -121,9 +164,23 @@ mod tests {
         let use_it = Some(Decision::Use("s1".into()));
         assert_eq!(decided(None, Ok(Some(store("s1", SCHEMA)))), use_it);
         assert_eq!(decided(Some("s1"), Ok(Some(store("s1", SCHEMA)))), use_it);
-        let error = decide(Some("s1"), Ok(Some(store("s2", SCHEMA))), Path::new("/f")).unwrap_err();
-        for word in ["s1", "s2", "/f"] {
+        let error = decide(told(Some("s1")).as_ref(), Ok(Some(store("s2", SCHEMA)))).unwrap_err();
+        for word in ["s1", "s2", "--store-id"] {
             assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_file_and_the_flag_must_say_the_same() {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("etcd-ipam.conf");
+        std::fs::write(&file, r#"{"etcd": {"endpoints": "a", "store_id": "s1"}}"#).unwrap();
+        for flag in [None, Some("s1")] {
+            assert_eq!(Pin::of(&file, flag).unwrap().unwrap().id, "s1");
+        }
+        let error = Pin::of(&file, Some("s2")).unwrap_err().to_string();
+        for word in ["s1", "s2", "etcd-ipam.conf", "--store-id"] {
+            assert!(error.contains(word), "{error}");
         }
     }
 
