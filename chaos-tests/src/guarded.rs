@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::certs::Identity;
 use crate::ctl;
 use crate::etcd::{EtcdServer, Options};
+use crate::install;
 use crate::node::Node;
 use crate::process::Output;
 use crate::raw::{Access, Raw};
+use crate::skip::skipped;
 
 /// The user of the collector.
 pub const COLLECTOR: &str = "etcd-ipam-lease-gc";
@@ -21,6 +23,10 @@ pub const SHARED: &str = "etcd-ipam-node";
 pub const OPERATOR: &str = "etcd-ipam-operator";
 /// The user who may only read.
 pub const READER: &str = "etcd-ipam-reader";
+
+/// The first versions of their series that keep to their roles, transactions within transactions
+/// included.
+const KEEPS_TO_ROLES: [[u32; 3]; 2] = [[3, 5, 28], [3, 6, 9]];
 
 /// The server with an initialised store.
 #[derive(Debug)]
@@ -128,4 +134,20 @@ impl Guarded {
         });
         Node::with_config(name, json!({"timeout": "5s", "etcd": etcd}))
     }
+}
+
+/// Whether the newest etcd here keeps to its roles; says so where it does not.
+pub fn roles_are_kept(test: &str) -> Result<bool> {
+    let version = install::newest()?.version;
+    let kept = KEEPS_TO_ROLES
+        .iter()
+        .any(|first| version >= *first && version < [first[0], first[1] + 1, 0]);
+    if !kept {
+        let reason = install::why_missing("3.5.28 or later");
+        skipped(
+            test,
+            &format!("{version:?} does not keep to its roles; {reason}"),
+        );
+    }
+    Ok(kept)
 }

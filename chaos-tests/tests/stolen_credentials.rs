@@ -4,12 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use chaos_tests::guarded::{COLLECTOR, Guarded, OPERATOR, READER, SHARED};
-use chaos_tests::install;
+use chaos_tests::guarded::{COLLECTOR, Guarded, OPERATOR, READER, SHARED, roles_are_kept};
 use chaos_tests::layout::{Layout, holder};
 use chaos_tests::plugin::network;
 use chaos_tests::raw::Raw;
-use chaos_tests::skip::skipped;
 use etcd_client::{
     AlarmAction, AlarmType, Client, Compare, CompareOp, DeleteOptions, Error, GetOptions,
     Permission, Txn, TxnOp,
@@ -25,10 +23,6 @@ const OTHER: &str = "node-2";
 
 /// The columns of the table.
 const USERS: [&str; 5] = [OWN, SHARED, COLLECTOR, OPERATOR, READER];
-
-/// The first versions of their series that keep to their roles, transactions within transactions
-/// included.
-const KEEPS_TO_ROLES: [[u32; 3]; 2] = [[3, 5, 28], [3, 6, 9]];
 
 /// The keys that are stolen, or not.
 struct Keys {
@@ -277,22 +271,6 @@ fn documented() -> Result<Vec<(String, Vec<bool>)>> {
     Ok(rows)
 }
 
-/// Whether the newest etcd here keeps to its roles; says so where it does not.
-fn roles_are_kept(test: &str) -> Result<bool> {
-    let version = install::newest()?.version;
-    let kept = KEEPS_TO_ROLES
-        .iter()
-        .any(|first| version[..2] == first[..2] && version >= *first);
-    if !kept {
-        let reason = install::why_missing("3.5.28 or later");
-        skipped(
-            test,
-            &format!("{version:?} does not keep to its roles; {reason}"),
-        );
-    }
-    Ok(kept)
-}
-
 #[test]
 fn each_credential_can_do_what_is_documented_and_no_more() -> Result<()> {
     if !roles_are_kept("each_credential_can_do_what_is_documented_and_no_more")? {
@@ -349,5 +327,16 @@ fn a_stolen_address_leaves_a_trace() -> Result<()> {
     victim.del("victim", &net)?.silence()?;
     let holder_now = guarded.raw.get(layout.address("default", address))?;
     assert_eq!(holder_now, Some(holder(OWN, "net", "thief").into_bytes()));
+
+    // Without its user the certificate, which is still good, is of no use.
+    assert_eq!(thief.count(&layout.addresses())?, 1);
+    guarded
+        .raw
+        .ask(async |client| client.user_delete(OWN).await)?;
+    let denied = thief.count(&layout.addresses()).unwrap_err();
+    ensure!(
+        denied.to_string().contains("permission denied"),
+        "{denied:?}"
+    );
     Ok(())
 }

@@ -47,7 +47,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   ipamctl etcd-roles --print --node node-1 --node node-2
   kubectl get nodes -o name | ipamctl etcd-roles --apply --nodes-from -
-  kubectl get nodes -o name | ipamctl etcd-roles --apply --nodes-from - --prune";
+  ipamctl etcd-roles --apply --nodes-from nodes.txt --prune";
 
 /// What can be chosen.
 #[derive(Clone, Debug, Args)]
@@ -145,21 +145,24 @@ async fn apply(
     let standing = etcd.accounts(context.store.clock(), || context.deadline());
     let standing = standing.await.map_err(explained)?;
     let missing = wanted.missing(&standing);
-    carry_out(context, &missing).await?;
     let mut excess = wanted.excess(&standing);
     if options.nodes_from.is_some() {
         excess.extend(wanted.gone(&purpose, &standing));
     }
-    let mut outcome = Outcome {
-        changed: commands(&missing),
-        ..Outcome::default()
-    };
-    if options.prune && !excess.is_empty() {
+    let prunes = options.prune && !excess.is_empty();
+    if prunes {
         if !options.yes {
             output.note(&format!("too much: {}", commands(&excess).join("; ")));
         }
         let question = format!("Take away what is too much ({} commands)?", excess.len());
         output.confirm(&question, options.yes)?;
+    }
+    carry_out(context, &missing).await?;
+    let mut outcome = Outcome {
+        changed: commands(&missing),
+        ..Outcome::default()
+    };
+    if prunes {
         carry_out(context, &excess).await?;
         outcome.removed = commands(&excess);
     } else {
