@@ -12,5 +12,7 @@ install_missing install-tools \
   'file:/usr/lib/cni/macvlan                     containernetworking-plugins' \
   'command:ip                                    iproute2' \
   'command:ping                                  iputils-ping' \
+  'command:jq                                    jq' \
+  'command:openssl                               openssl' \
   'command:protoc                                protobuf-compiler' \
   'file:/usr/include/google/protobuf/empty.proto libprotobuf-dev'
