@@ -78,9 +78,9 @@ struct Made<'a> {
     recorded_in: Option<String>,
 }
 
-/// Creates the store if it is absent and was never recorded. `raise` raises etcd's Raft term to at least what it is given,
-/// where it can, and is only called while there is no store: a raised term would hide that an
-/// existing one was restored.
+/// Creates the store if it is absent and was never recorded. `raise` raises etcd's Raft term to at
+/// least what it is given, where it can, and is only called while there is no store: a raised term
+/// would hide that an existing one was restored.
 pub async fn run<E: Etcd, C: Clock>(
     context: &Context<E, C>,
     output: &mut Output<'_>,

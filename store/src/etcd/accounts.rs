@@ -57,7 +57,11 @@ impl Client {
         deadline: Deadline,
     ) -> Result<(), EtcdError> {
         persist(clock, deadline, async || match self.change(change).await {
-            Err(EtcdError::Unknown { reason, .. }) if reason.contains(done(change)) => Ok(()),
+            Err(EtcdError::Unknown { reason, .. })
+                if done(change).is_some_and(|words| reason.contains(words)) =>
+            {
+                Ok(())
+            }
             outcome => outcome,
         })
         .await
@@ -113,18 +117,17 @@ impl Client {
     }
 }
 
-/// etcd's words for what is done already.
-const fn done(change: &Change) -> &'static str {
-    match change {
+/// etcd's words for what is done already, where it minds that.
+const fn done(change: &Change) -> Option<&'static str> {
+    Some(match change {
         Change::AddRole(_) => "role name already exists",
         Change::AddUser(_) => "user name already exists",
         Change::Revoke(..) => "permission is not granted to the role",
         Change::RevokeRole(..) => "role is not granted to the user",
         Change::DeleteUser(_) => "user name not found",
         Change::DeleteRole(_) => "role name not found",
-        // Both may be done again.
-        Change::Grant(..) | Change::GrantRole(..) => "\0",
-    }
+        Change::Grant(..) | Change::GrantRole(..) => return None,
+    })
 }
 
 fn grant(permission: &Permission) -> Grant {
