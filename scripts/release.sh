@@ -12,7 +12,8 @@ say() { echo "release: $*" >&2; }
 fail() { say "$@"; exit 1; }
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# Not exported: a compiler that sees it builds ring, and all that needs it, anew.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 name=etcd-ipam-$version
 platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
 out=$(realpath -m "${1:-target/release-$version}")
@@ -50,7 +51,7 @@ image() {
   local engine image=etcd-ipam:$version
   engine=$(command -v buildah || command -v podman) ||
     fail "there is neither buildah nor podman: scripts/install-engines.sh installs them"
-  ENGINE=$engine deploy/image/build.sh "$bin" "$image" >&2
+  SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH ENGINE=$engine deploy/image/build.sh "$bin" "$image" >&2
   "$engine" push --quiet "$image" "oci:$work/image:$image" >&2
   archive "$out/$name-image-$platform.tar" "$work/image"
   grep -o 'sha256:[0-9a-f]*' "$work/image/index.json" >"$out/$name-image-$platform.digest"
