@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use crate::answer::Answer;
 use crate::binaries;
 use crate::certs::{Authority, Identity};
+use crate::ctl;
 use crate::daemon::{self, Daemon};
-use crate::etcd::EtcdServer;
+use crate::etcd::{EtcdServer, Options};
 use crate::plugin::Call;
 use crate::process::{self, Finish, Output};
 
@@ -40,6 +41,23 @@ impl Host {
         let defaults = json!({"state_dir": text("state"), "spool_dir": text("spool")});
         fs::write(host.path("defaults"), defaults.to_string())?;
         Ok(host)
+    }
+
+    /// A server that wants certificates, with an initialised store, and the host of the node `n1`,
+    /// which has one.
+    pub fn of_secure_etcd() -> Result<(EtcdServer, Self)> {
+        let etcd = EtcdServer::start_with(Options {
+            tls: true,
+            ..Options::default()
+        })?;
+        let host = Self::new("n1")?;
+        host.supply(etcd.authority()?, etcd.root_identity()?)?;
+        let flags = host.tls_flags();
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        ctl::init(&[etcd.endpoint()], &flags)?;
+        let authority = etcd.authority()?;
+        host.supply(authority, &authority.client("n1")?)?;
+        Ok((etcd, host))
     }
 
     /// Where something of the host is.

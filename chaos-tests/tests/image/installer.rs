@@ -6,9 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::binaries;
-use chaos_tests::ctl;
 use chaos_tests::engine::{Engine, Spec};
-use chaos_tests::etcd::{EtcdServer, Options};
+use chaos_tests::etcd::EtcdServer;
 use chaos_tests::host::{Host, mode};
 use chaos_tests::layout::Layout;
 use chaos_tests::plugin::network;
@@ -19,20 +18,10 @@ use crate::shop::{IMAGE, engine};
 
 /// A server that wants certificates, the id of its store, and a host that has the node's.
 pub(crate) fn secure() -> Result<(EtcdServer, String, Host)> {
-    let etcd = EtcdServer::start_with(Options {
-        tls: true,
-        ..Options::default()
-    })?;
-    let host = Host::new("n1")?;
-    host.supply(etcd.authority()?, etcd.root_identity()?)?;
-    let flags = host.tls_flags();
-    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    ctl::init(&[etcd.endpoint()], &flags)?;
+    let (etcd, host) = Host::of_secure_etcd()?;
     let store = etcd.raw()?.get(Layout::default().store())?;
     let store: Value = serde_json::from_slice(&store.context("there is no store")?)?;
     let id = store["id"].as_str().context("it has no id")?.to_owned();
-    let authority = etcd.authority()?;
-    host.supply(authority, &authority.client("n1")?)?;
     Ok((etcd, id, host))
 }
 

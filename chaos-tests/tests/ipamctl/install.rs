@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::binaries;
 use chaos_tests::ctl;
-use chaos_tests::etcd::{EtcdServer, Options};
+use chaos_tests::etcd::EtcdServer;
 use chaos_tests::host::{Host, mode};
 use chaos_tests::lab::Lab;
 use chaos_tests::layout::Layout;
@@ -47,25 +47,9 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()>
     Ok(())
 }
 
-/// A server that wants certificates, with an initialised store, and a host that has one.
-fn secure() -> Result<(EtcdServer, Host)> {
-    let etcd = EtcdServer::start_with(Options {
-        tls: true,
-        ..Options::default()
-    })?;
-    let host = Host::new("n1")?;
-    host.supply(etcd.authority()?, etcd.root_identity()?)?;
-    let flags = host.tls_flags();
-    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    ctl::init(&[etcd.endpoint()], &flags)?;
-    let authority = etcd.authority()?;
-    host.supply(authority, &authority.client("n1")?)?;
-    Ok((etcd, host))
-}
-
 #[test]
 fn a_pod_gets_an_address_by_what_was_installed() -> Result<()> {
-    let (etcd, host) = secure()?;
+    let (etcd, host) = Host::of_secure_etcd()?;
     let raw = etcd.raw()?;
     let said = host.install(&etcd, &host.tls_flags())?;
     let done = installed(&said)?;
@@ -108,7 +92,7 @@ fn a_pod_gets_an_address_by_what_was_installed() -> Result<()> {
 
 #[test]
 fn what_has_not_changed_is_not_written_again() -> Result<()> {
-    let (etcd, host) = secure()?;
+    let (etcd, host) = Host::of_secure_etcd()?;
     installed(&host.install(&etcd, &host.tls_flags())?)?;
     let files = || -> Result<Vec<u64>> {
         let paths = [
@@ -168,7 +152,7 @@ fn a_plugin_that_runs_is_not_disturbed_by_its_successor() -> Result<()> {
 
 #[test]
 fn renewed_certificates_reach_the_plugin_and_its_old_pods() -> Result<()> {
-    let (mut etcd, host) = secure()?;
+    let (mut etcd, host) = Host::of_secure_etcd()?;
     let flags = host.tls_flags();
     let installer = host.keep_installed(&etcd, &flags)?;
     eventually("it is installed", || Ok(host.config().is_file()))?;
@@ -205,7 +189,7 @@ fn renewed_certificates_reach_the_plugin_and_its_old_pods() -> Result<()> {
 
 #[test]
 fn certificates_that_let_nobody_in_do_not_replace_those_that_do() -> Result<()> {
-    let (etcd, host) = secure()?;
+    let (etcd, host) = Host::of_secure_etcd()?;
     installed(&host.install(&etcd, &host.tls_flags())?)?;
     let authority = etcd.authority()?;
     let good = fs::read(host.path("source/key"))?;
