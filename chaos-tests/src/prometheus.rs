@@ -1,6 +1,7 @@
 //! A real Prometheus, and its own judgement of metrics.
 
-use std::net::SocketAddr;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -15,6 +16,7 @@ use crate::http::Client;
 use crate::loopback::Place;
 use crate::metrics::Sample;
 use crate::process::{self, Finish};
+use crate::skip::skipped;
 
 /// What Prometheus has not seen within this time it will not see at all.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,9 +45,38 @@ pub struct Prometheus {
     home: TempDir,
 }
 
+/// Something to be scraped, for as long as the test process lives: whoever asks gets the metrics that
+/// `text` makes, in Prometheus' text format.
+pub fn stand_in(mut text: impl FnMut() -> String + Send + 'static) -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Place::free()?.ip, Place::CLIENT_PORT))?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Who asks may have given up.
+            let _ = stream.and_then(|stream| answer(stream, &text()));
+        }
+    });
+    Ok(address)
+}
+
+fn answer(stream: TcpStream, text: &str) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let head = "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n";
+    write!(stream.get_mut(), "{head}{text}")
+}
+
 impl Install {
+    /// The one to test with; without one the test is skipped, and that was said.
+    pub fn for_test(test: &str) -> Option<Self> {
+        Self::find().map_err(|reason| skipped(test, &reason)).ok()
+    }
+
     /// The one in `$PROMETHEUS_BIN_DIR`, or why there is none.
-    pub fn find() -> Result<Self, String> {
+    fn find() -> Result<Self, String> {
         let directory = std::env::var_os("PROMETHEUS_BIN_DIR").map(PathBuf::from);
         let found = directory.filter(|directory| directory.join("prometheus").is_file());
         found.map(|directory| Self { directory }).ok_or_else(|| {

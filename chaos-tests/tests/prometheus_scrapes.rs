@@ -8,7 +8,6 @@ use chaos_tests::kubernetes::{Kubernetes, node, pod};
 use chaos_tests::lab::Lab;
 use chaos_tests::plugin::network;
 use chaos_tests::prometheus::Install;
-use chaos_tests::skip::skipped;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -54,16 +53,9 @@ impl Scene {
     }
 }
 
-/// A Prometheus, unless there is none to be tested with.
-fn prometheus(test: &str) -> Option<Install> {
-    Install::find()
-        .map_err(|reason| skipped(test, &reason))
-        .ok()
-}
-
 #[test]
 fn the_values_of_a_sweep_arrive() -> Result<()> {
-    let Some(install) = prometheus("the_values_of_a_sweep_arrive") else {
+    let Some(install) = Install::for_test("the_values_of_a_sweep_arrive") else {
         return Ok(());
     };
     let mut scene = Scene::new()?;

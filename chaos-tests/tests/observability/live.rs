@@ -1,21 +1,17 @@
 //! Real servers, and a real Prometheus that watches them.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use chaos_tests::collector::Collector;
 use chaos_tests::collectors::NEVER;
 use chaos_tests::etcd::EtcdServer;
 use chaos_tests::kubernetes::pod;
-use chaos_tests::loopback::Place;
 use chaos_tests::plugin::network;
-use chaos_tests::prometheus::{Install, Prometheus, Work};
+use chaos_tests::prometheus::{Install, Prometheus, Work, stand_in};
 use chaos_tests::reconciling::{AT_ONCE, Scene};
-use chaos_tests::skip::skipped;
 use serde_json::{Value, json};
 
 use crate::dashboard::expressions;
@@ -132,16 +128,15 @@ pub(super) struct Kubelet {
 impl Kubelet {
     /// Serves for as long as the test process lives.
     fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Place::free()?.ip, Place::CLIENT_PORT))?;
-        let address = listener.local_addr()?;
         let failures = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&failures);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                // Who asks may have given up.
-                let _ = stream.and_then(|stream| answer(stream, counted.load(Ordering::Relaxed)));
-            }
-        });
+        let address = stand_in(move || {
+            let count = counted.load(Ordering::Relaxed);
+            format!(
+                "# TYPE kubelet_runtime_operations_errors_total counter\n\
+                 kubelet_runtime_operations_errors_total{{operation_type=\"run_podsandbox\"}} {count}\n"
+            )
+        })?;
         Ok(Self { address, failures })
     }
 
@@ -149,27 +144,6 @@ impl Kubelet {
     pub(super) fn fail(&self, times: u32) {
         self.failures.fetch_add(times, Ordering::Relaxed);
     }
-}
-
-fn answer(stream: TcpStream, count: u32) -> io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let mut line = String::new();
-    while stream.read_line(&mut line)? > 2 {
-        line.clear();
-    }
-    write!(
-        stream.get_mut(),
-        "HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n\
-         # TYPE kubelet_runtime_operations_errors_total counter\n\
-         kubelet_runtime_operations_errors_total{{operation_type=\"run_podsandbox\"}} {count}\n"
-    )
-}
-
-/// A Prometheus, unless there is none to be tested with.
-pub(super) fn prometheus(test: &str) -> Option<Install> {
-    Install::find()
-        .map_err(|reason| skipped(test, &reason))
-        .ok()
 }
 
 /// Waits until an expression gives a number, and not only `NaN`.
@@ -202,7 +176,7 @@ fn named_values() -> Result<Vec<(String, String)>> {
 #[test]
 fn where_all_is_well_every_panel_shows_something_and_no_alert_fires() -> Result<()> {
     let name = "where_all_is_well_every_panel_shows_something_and_no_alert_fires";
-    let Some(install) = prometheus(name) else {
+    let Some(install) = Install::for_test(name) else {
         return Ok(());
     };
     // Each collector counts for itself, so one of them must lead all the time.

@@ -9,13 +9,13 @@ use chaos_tests::ctl;
 use chaos_tests::etcd::{EtcdServer, Options};
 use chaos_tests::kubernetes::pod;
 use chaos_tests::plugin::network;
-use chaos_tests::prometheus::Prometheus;
+use chaos_tests::prometheus::{Install, Prometheus};
 use chaos_tests::reconciling::AT_ONCE;
 use etcd_client::CompactionOptions;
 use serde_json::json;
 
 use crate::files::{rules_with, text};
-use crate::live::{Live, prometheus, watch_etcd};
+use crate::live::{Live, watch_etcd};
 
 /// What the tests below have fire.
 const PROVOKED: [&[&str]; 5] = [RANGES, RECORDS, DEATHS, OUTAGE, FULL];
@@ -84,7 +84,7 @@ fn write_leaks(live: &Live) -> Result<()> {
 
 #[test]
 fn a_range_that_fills_up_alerts() -> Result<()> {
-    let Some(install) = prometheus("a_range_that_fills_up_alerts") else {
+    let Some(install) = Install::for_test("a_range_that_fills_up_alerts") else {
         return Ok(());
     };
     let mut live = Live::new(&AT_ONCE)?;
@@ -115,7 +115,7 @@ fn a_range_that_fills_up_alerts() -> Result<()> {
 #[test]
 fn records_without_living_pods_and_stores_out_of_use_alert() -> Result<()> {
     let name = "records_without_living_pods_and_stores_out_of_use_alert";
-    let Some(install) = prometheus(name) else {
+    let Some(install) = Install::for_test(name) else {
         return Ok(());
     };
     let mut live = Live::new(&AT_ONCE)?;
@@ -182,7 +182,7 @@ fn is_elected_anew(live: &mut Live) -> Result<()> {
 #[test]
 fn deaths_that_nobody_believes_and_a_history_that_nobody_read_alert() -> Result<()> {
     let name = "deaths_that_nobody_believes_and_a_history_that_nobody_read_alert";
-    let Some(install) = prometheus(name) else {
+    let Some(install) = Install::for_test(name) else {
         return Ok(());
     };
     let careful = ["--grace-period=0s"];
@@ -229,7 +229,7 @@ fn deaths_that_nobody_believes_and_a_history_that_nobody_read_alert() -> Result<
 #[test]
 fn an_etcd_that_is_gone_alerts_and_so_do_collectors_that_are() -> Result<()> {
     let name = "an_etcd_that_is_gone_alerts_and_so_do_collectors_that_are";
-    let Some(install) = prometheus(name) else {
+    let Some(install) = Install::for_test(name) else {
         return Ok(());
     };
     let mut live = Live::new(&AT_ONCE)?;
@@ -247,7 +247,7 @@ fn an_etcd_that_is_gone_alerts_and_so_do_collectors_that_are() -> Result<()> {
 
 #[test]
 fn an_etcd_that_fills_up_alerts() -> Result<()> {
-    let Some(install) = prometheus("an_etcd_that_fills_up_alerts") else {
+    let Some(install) = Install::for_test("an_etcd_that_fills_up_alerts") else {
         return Ok(());
     };
     let etcd = EtcdServer::start_with(Options {
