@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 build() { cargo build --release --bins --message-format=json-render-diagnostics "$@" </dev/null; }
 
 # The plugin by itself: what the daemons ask of the crates that they share would make it larger.
-built=$(build -p ipam-plugin && build --workspace --exclude ipam-plugin)
+built=$(build -p ipam-plugin && build -p lease-gc -p ipamctl)
 dir=$(sed -n 's|.*"executable":"\([^"]*\)/[^"/]*".*|\1|p' <<<"$built" | sort -u)
 if [ -z "$dir" ]; then
   echo "release-dir: this workspace has no binaries" >&2

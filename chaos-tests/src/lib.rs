@@ -22,6 +22,7 @@ pub mod documented;
 pub mod engine;
 pub mod etcd;
 pub mod guarded;
+pub mod history;
 pub mod holdings;
 pub mod host;
 pub mod http;

@@ -9,8 +9,6 @@ pub mod status;
 
 use std::time::{Duration, SystemTime};
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use store::allocate::AllocateError;
 use store::clock::SystemClock;
 use store::etcd::{Client, EtcdError};
@@ -188,11 +186,6 @@ fn place(etcd: EtcdAccess, section: &IpamSection) -> Option<Place> {
         cluster,
         node,
     })
-}
-
-/// What a call decides by chance.
-fn rng() -> StdRng {
-    StdRng::from_rng(&mut rand::rng())
 }
 
 /// The wall clock, for people and file names.

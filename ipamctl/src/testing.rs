@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use store::clock::Clock;
 use store::coordination::{Changes, Coordination, LeaseId, Watch};
 use store::etcd::EtcdError;
@@ -218,6 +220,10 @@ impl Clock for Noon {
     async fn sleep(&self, duration: Duration) {
         *self.waited.lock().unwrap() += duration;
         tokio::task::yield_now().await;
+    }
+
+    fn rng(&self) -> StdRng {
+        StdRng::seed_from_u64(0)
     }
 }
 

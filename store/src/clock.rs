@@ -1,9 +1,13 @@
-//! Time, behind a trait, so that the same code can run in virtual time.
+//! Time and chance, behind a trait, so that the same code can run in virtual time, and from one seed
+//! does the same again.
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What the store needs of time.
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// What the store needs of time and chance.
 pub trait Clock: Sync {
     /// How long it has been since some fixed moment of this process; never goes back.
     fn monotonic(&self) -> Duration;
@@ -13,9 +17,17 @@ pub trait Clock: Sync {
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Chance: other numbers at every call.
+    fn rng(&self) -> StdRng;
+
+    /// 128 random bits in hexadecimal.
+    fn random_id(&self) -> String {
+        format!("{:032x}", self.rng().random::<u128>())
+    }
 }
 
-/// The machine's own clocks.
+/// The machine's own clocks and chance.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     start: Instant,
@@ -42,4 +54,13 @@ impl Clock for SystemClock {
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+
+    fn rng(&self) -> StdRng {
+        StdRng::from_rng(&mut rand::rng())
+    }
+}
+
+/// 128 random bits in hexadecimal, by the machine's own chance.
+pub fn random_id() -> String {
+    SystemClock::start().random_id()
 }

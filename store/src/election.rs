@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::coordination::{Coordination, LeaseId};
 use crate::etcd::EtcdError;
-use crate::init::random_id;
 use crate::retry::{Deadline, persist};
 use crate::store::Store;
 use crate::txn::{Compare, Etcd, Get, GetReply, Op, Txn};
@@ -247,7 +246,7 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         let lease = self.etcd.grant(candidate.ttl).await?;
         let record = LeaderRecord {
             identity: candidate.identity.clone(),
-            id: random_id(),
+            id: self.clock.random_id(),
             since: humantime::format_rfc3339_seconds(self.clock.wall()).to_string(),
         };
         let value = serde_json::to_vec(&record).unwrap_or_default();

@@ -1,8 +1,6 @@
 //! The birth of a store: once, by an operator, never by a node. An etcd that lost its data must not
 //! look like a new one.
 
-use rand::RngExt as _;
-
 use crate::clock::Clock;
 use crate::etcd::EtcdError;
 use crate::gate::Refusal;
@@ -49,7 +47,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         }
         let record = StoreRecord {
             schema: SCHEMA,
-            id: random_id(),
+            id: self.clock.random_id(),
             sealed_term: header.raft_term,
             epoch: 0,
             other: serde_json::Map::new(),
@@ -79,9 +77,4 @@ impl<E: Etcd, C: Clock> Store<E, C> {
         let record = StoreRecord::parse(&entry.value).map_err(|_| Refusal::Damaged(key))?;
         Ok(Birth::Existing(record))
     }
-}
-
-/// 128 random bits in hexadecimal.
-pub fn random_id() -> String {
-    format!("{:032x}", rand::rng().random::<u128>())
 }

@@ -10,7 +10,6 @@ use crate::collect::Fenced;
 use crate::coordination::{Coordination, LeaseId};
 use crate::election::Fence;
 use crate::etcd::EtcdError;
-use crate::init::random_id;
 use crate::record::{DamagedValue, LARGEST_VALUE, parse};
 use crate::retry::{Deadline, persist};
 use crate::store::Store;
@@ -73,7 +72,7 @@ impl<E: Coordination, C: Clock> Store<E, C> {
         deadline: Deadline,
     ) -> Result<Wish, EtcdError> {
         let request = SweepRequest {
-            id: random_id(),
+            id: self.clock.random_id(),
             asked: humantime::format_rfc3339_seconds(self.clock.wall()).to_string(),
             dry_run,
             answer: None,

@@ -42,7 +42,7 @@ impl Backoff {
 
     /// Pauses; `false` when the deadline leaves no time for another try.
     pub(crate) async fn pause(&mut self, clock: &impl Clock, deadline: Deadline) -> bool {
-        let pause = rand::rng().random_range(Duration::ZERO..=self.next);
+        let pause = clock.rng().random_range(Duration::ZERO..=self.next);
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         if deadline.remaining(clock) <= pause {
             return false;

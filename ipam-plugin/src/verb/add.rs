@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use store::allocate::{Allocation, Request};
 use store::claim::Claim;
+use store::clock::Clock as _;
 use store::record::{Kind, OwnerRecord};
 use store::retry::Deadline;
 
-use super::{Call, EtcdStore, allocate_error, budget, now, replay, rng};
+use super::{Call, EtcdStore, allocate_error, budget, now, replay};
 use crate::cni::args::Args;
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
@@ -86,7 +87,7 @@ async fn allocate(
 ) -> Result<Allocation, CniError> {
     let record = OwnerRecord {
         v: store::record::SCHEMA,
-        id: store::init::random_id(),
+        id: call.clock.random_id(),
         kind: Kind::Allocated,
         addresses: Vec::new(),
         pod: args.pod.clone(),
@@ -105,7 +106,9 @@ async fn allocate(
     };
     let budget = call.budget(budget::ADD);
     let deadline = call.deadline(budget.saturating_sub(WAY_BACK).max(budget / 2));
-    let allocation = store.allocate(request, &mut rng(), deadline).await;
+    let allocation = store
+        .allocate(request, &mut call.clock.rng(), deadline)
+        .await;
     let allocation = allocation.map_err(|error| allocate_error(&error))?;
     tracing::info!(%attachment, addresses = ?allocation.record.addresses, "allocated");
     Ok(allocation)

@@ -1,8 +1,9 @@
 //! STATUS: could an ADD be served now?
 
+use store::clock::Clock as _;
 use store::retry::Deadline;
 
-use super::{Call, EtcdStore, allocate_error, budget, refusal, replay, rng};
+use super::{Call, EtcdStore, allocate_error, budget, refusal, replay};
 use crate::cni::args::Args;
 use crate::cni::error::{CniError, Code};
 use crate::local::identity;
@@ -48,7 +49,9 @@ pub async fn run(call: &Call) -> Result<(), CniError> {
 
 async fn has_room(call: &Call, store: &EtcdStore, deadline: Deadline) -> Result<(), CniError> {
     for claim in call.config.claims(&Args::default())? {
-        let room = store.has_room(&claim, &mut rng(), deadline).await;
+        let room = store
+            .has_room(&claim, &mut call.clock.rng(), deadline)
+            .await;
         room.map_err(|error| not_available(&allocate_error(&error)))?;
     }
     Ok(())

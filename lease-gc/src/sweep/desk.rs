@@ -5,8 +5,8 @@ use std::mem::take;
 use std::time::{Duration, SystemTime};
 
 use store::address::Address;
+use store::clock::random_id;
 use store::collect::Listed;
-use store::init::random_id;
 use store::inspect::{Damaged, Owner};
 use store::key::holder_name;
 use store::names::Space;

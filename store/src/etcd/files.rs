@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_renewed_file_changes_the_fingerprint() {
-        let path = std::env::temp_dir().join(format!("fingerprint-{}", crate::init::random_id()));
+        let path = std::env::temp_dir().join(format!("fingerprint-{}", crate::clock::random_id()));
         let settings = Settings {
             cert_file: Some(path.clone()),
             ..Settings::default()

@@ -10,7 +10,7 @@ use ipam_plugin::local::{identity, memory};
 use serde::Serialize;
 use serde_json::Map;
 use store::clock::Clock;
-use store::init::random_id;
+use store::clock::random_id;
 use store::record::{Boot, Claim, HeldAddress, ReportRecord, SCHEMA};
 use store::txn::Etcd;
 

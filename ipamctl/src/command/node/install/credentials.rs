@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use store::init::random_id;
+use store::clock::random_id;
 
 use super::place::{link, private_dir, put};
 use crate::access::EtcdFlags;

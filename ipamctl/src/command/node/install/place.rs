@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::time::Duration;
 
-use store::init::random_id;
+use store::clock::random_id;
 
 /// The ending of what is being written, and after how long nobody writes it any more.
 const TEMPORARY: &str = ".tmp";

@@ -1,0 +1,3 @@
+//! `chaos`: proves the promises while etcd is being broken.
+
+fn main() {}
