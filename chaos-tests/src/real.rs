@@ -5,6 +5,7 @@
 //! harness itself is on the network too.
 
 pub mod cluster;
+mod disk;
 pub mod faults;
 pub mod isolation;
 pub mod member;

@@ -58,6 +58,7 @@ impl Fault for Restored {
             line: LINES.fetch_add(1, Ordering::Relaxed),
             from: before.line,
             revision: self.revision,
+            ..Line::default()
         });
         self.before = Some(before);
         all.iter().try_for_each(|member| member.start(&[]))
@@ -88,9 +89,10 @@ impl Fault for Restored {
             fs::rename(member.disk().join("before"), member.data())?;
         }
         lab.cluster.set_line(Line {
+            line: before.line,
             from: lab.cluster.line().line,
             revision: self.revision,
-            ..before
+            ..Line::default()
         });
         all.iter().try_for_each(|member| member.start(&[]))
     }
