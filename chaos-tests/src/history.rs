@@ -34,9 +34,11 @@ pub enum What {
     Return(Return),
     /// A linearizable look at the store right after a call was acknowledged.
     Look(Look),
-    /// A container has these addresses on an interface from now on, and answers for them.
+    /// A container has these addresses on an interface from now on, and answers for them. Said after it
+    /// has them.
     Up(Interface),
-    /// It has them no more.
+    /// It has them no more. Said before they are taken from it, so that nothing that happens between is
+    /// held against anybody.
     Down(Interface),
     /// etcd committed a transaction that changed something.
     Commit(Commit),
@@ -93,7 +95,7 @@ pub struct Run {
     pub node_gone_grace: u64,
     /// The length of the election's lease (milliseconds).
     pub election_ttl: u64,
-    /// How often the collectors sweep (milliseconds).
+    /// How often the collectors sweep (milliseconds); 0 where the run has no collectors.
     pub sweep_every: u64,
     /// Fewer acknowledged calls than this make the run void.
     pub least_operations: u64,
@@ -193,6 +195,9 @@ pub struct Look {
     pub present: bool,
     /// Whether the node's spool had a release for it.
     pub spooled: bool,
+    /// The store's revision as of which it was read; 0 where it is not known.
+    #[serde(default)]
+    pub revision: i64,
 }
 
 /// An interface of a container.
@@ -216,7 +221,8 @@ pub struct Commit {
     pub revision: i64,
     /// What changed, in the order of the log.
     pub changes: Vec<Change>,
-    /// Who sent it, where the harness knows: only the simulation does.
+    /// Who sent it, where the harness knows: only the simulation does. A collector by its identity, as it
+    /// stands in the election key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
@@ -240,6 +246,9 @@ pub struct Line {
     pub from: u32,
     /// The last revision that they share.
     pub revision: i64,
+    /// The Raft term that etcd answers with from now on; 0 where it is not known.
+    #[serde(default)]
+    pub term: u64,
 }
 
 /// A release that a collector reports.
