@@ -14,6 +14,7 @@ pub mod answer;
 pub mod binaries;
 pub mod certs;
 pub mod cli;
+pub mod checks;
 pub mod cluster;
 pub mod collector;
 pub mod collectors;
