@@ -49,7 +49,10 @@ fn a_power_cut_takes_what_was_not_synced_and_nothing_that_was_acknowledged() -> 
         fault.end(&lab)?;
         lab.cluster.wait_until_healthy()?;
         let kept = lab.cluster.leader()?.0.raw()?.count(PREFIX)?;
-        ensure!(acknowledged > 0 && kept >= acknowledged, "{kept} of {acknowledged}");
+        ensure!(
+            acknowledged > 0 && kept >= acknowledged,
+            "{kept} of {acknowledged}"
+        );
         Ok(())
     })
 }
