@@ -12,8 +12,9 @@ use chaos_tests::real::cluster::Settings;
 use chaos_tests::real::{Lab, isolation};
 use chaos_tests::skip::skipped;
 
-/// What has not happened after this time never will.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// What has not happened after this time never will. After a minute libtest would say that the test takes
+/// long, and who cannot say anything any more ends too.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Names the file in which a harness that is about to be killed says which network it made.
 const DOOMED: &str = "CHAOS_TEST_DOOMED";
@@ -52,7 +53,7 @@ fn whatever_runs_inside_ends_with_a_harness_that_is_killed() -> Result<()> {
             let _lab = Lab::start(Settings::newest(isolation::directory("logs")?)?)?;
             let network = fs::read_link("/proc/self/ns/net")?;
             fs::write(file, network.display().to_string())?;
-            thread::sleep(2 * PATIENCE);
+            thread::sleep(3 * PATIENCE);
             Ok(())
         });
     }
