@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod binaries;
 pub mod certs;
+pub mod checks;
 pub mod cluster;
 pub mod collector;
 pub mod collectors;
@@ -35,6 +36,7 @@ pub mod loopback;
 pub mod machine;
 pub mod metrics;
 pub mod model;
+pub mod mutants;
 pub mod namespace;
 pub mod node;
 pub mod plugin;

@@ -1,12 +1,15 @@
 //! Three etcd members on the bridge.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::ctl;
+use crate::history::Line;
 use crate::install::{self, Install};
 use crate::real::member::{Member, View};
 use crate::real::network::{self, Network};
@@ -54,6 +57,8 @@ impl Settings {
 pub struct Cluster {
     members: Vec<Member>,
     id: u64,
+    line: Mutex<Line>,
+    recorded: AtomicI64,
 }
 
 impl Cluster {
@@ -67,7 +72,12 @@ impl Cluster {
             )?;
             members.push(Member::new(host, install, &settings.logs)?);
         }
-        let mut cluster = Self { members, id: 0 };
+        let mut cluster = Self {
+            members,
+            id: 0,
+            line: Mutex::default(),
+            recorded: AtomicI64::new(i64::MAX),
+        };
         let names = cluster.names();
         for member in &cluster.members {
             member.join(&names, false);
@@ -101,6 +111,42 @@ impl Cluster {
     /// Creates the store as an operator does, which also raises the term.
     pub fn create_store(&self) -> Result<()> {
         ctl::init(&self.endpoints(), &[])
+    }
+
+    /// The line of etcd's history that counts now.
+    pub fn line(&self) -> Line {
+        let line = self.line.lock();
+        line.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another line counts from now on. Nobody serves meanwhile.
+    pub(super) fn set_line(&self, line: Line) {
+        let mut current = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = line;
+    }
+
+    /// Tells up to which revision the log was recorded: what was not is never compacted. Without a
+    /// recorder there is no such limit.
+    pub fn recorded(&self, revision: i64) {
+        self.recorded.store(revision, Ordering::Relaxed);
+    }
+
+    /// Up to which revision the log may be compacted.
+    pub fn compactable(&self) -> i64 {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// A member that answers for the cluster, other than this one. Waits until there is one.
+    pub fn another(&self, than: &Member) -> Result<&Member> {
+        let patience = Instant::now() + PATIENCE;
+        while Instant::now() < patience {
+            let mut others = self.members.iter().filter(|one| one.name() != than.name());
+            if let Some(found) = others.find(|one| one.read().is_ok()) {
+                return Ok(found);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        bail!("no member answers: {}", self.log_tails());
     }
 
     /// Those that answer, with what they say.

@@ -112,7 +112,7 @@ pub fn test(name: &str, body: impl FnOnce() -> Result<()>) -> Result<()> {
         .stdin(Stdio::null());
     let output = process::run(again, "", Finish::Normal)?;
     let said = &output.stdout;
-    report(said);
+    repeat(said);
     ensure!(
         output.status.success() && said.contains("test result: ok. 1 passed"),
         "inside: {said}{}",
@@ -121,15 +121,15 @@ pub fn test(name: &str, body: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-/// Repeats what a test inside said, for whoever counts what was skipped.
+/// Repeats what a test inside said, as its own words.
 #[expect(
     clippy::print_stdout,
     reason = "libtest captures standard output and shows it under the test's name"
 )]
-fn report(said: &str) {
-    for line in said.lines().filter(|line| line.starts_with("skipped: ")) {
-        println!("{line}");
-    }
+fn repeat(said: &str) {
+    let own = said.lines().skip_while(|line| !line.starts_with("---- "));
+    let own = own.skip(1).take_while(|line| !line.is_empty());
+    own.for_each(|line| println!("{line}"));
 }
 
 /// A directory for something inside.

@@ -72,7 +72,7 @@ impl Member {
         let disk = isolation::directory(host.name())?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={DISK}"), "tmpfs"]);
-        run(mount.arg(&disk))?;
+        done(mount.arg(&disk))?;
         fs::create_dir_all(logs)?;
         Ok(Self {
             log: logs.join(format!("{}.log", host.name())),
@@ -123,6 +123,25 @@ impl Member {
         self.disk.join("data")
     }
 
+    /// Takes all the room that is left on its disk.
+    pub fn fill_disk(&self) -> Result<()> {
+        let mut df = Command::new("df");
+        let used = done(df.args(["-B1", "--output=used"]).arg(&self.disk))?;
+        let used = used.lines().last().context("no answer of df")?;
+        self.resize(used.trim())
+    }
+
+    /// Gives its disk room again.
+    pub fn empty_disk(&self) -> Result<()> {
+        self.resize(DISK)
+    }
+
+    fn resize(&self, size: &str) -> Result<()> {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,size={size}")]);
+        done(mount.arg(&self.disk)).map(|_| ())
+    }
+
     /// Says in which cluster it is, before it starts with an empty directory.
     pub(super) fn join(&self, cluster: &str, exists: bool) {
         let mut state = self.state();
@@ -164,6 +183,16 @@ impl Member {
         Ok(())
     }
 
+    /// Starts the process, if it does not run.
+    pub fn revive(&self) -> Result<()> {
+        // One that has ended by itself is noticed here.
+        self.ended()?;
+        if self.pid().is_none() {
+            self.start(&[])?;
+        }
+        Ok(())
+    }
+
     /// Ends the process at once; the data stay.
     pub fn kill(&self) -> Result<()> {
         let daemon = self.state().daemon.take();
@@ -191,6 +220,14 @@ impl Member {
         let mut state = self.state();
         let daemon = state.daemon.as_mut();
         daemon.context("the member does not run")?.signal(signal)
+    }
+
+    /// Whether the kernel says that the process is stopped.
+    pub fn is_paused(&self) -> bool {
+        let stat = self.pid().map(|pid| format!("/proc/{pid}/stat"));
+        let stat = stat.and_then(|path| fs::read_to_string(path).ok());
+        let state = stat.as_ref().and_then(|stat| stat.rsplit_once(") "));
+        state.is_some_and(|(_, state)| state.starts_with('T'))
     }
 
     /// The process, while it runs.
@@ -240,10 +277,32 @@ impl Member {
         self.raw()?.get("\0").map(|_| ())
     }
 
-    /// Runs `etcdctl` or `etcdutl` of its version.
-    pub fn tool(&self, name: &str, arguments: &[&str]) -> Result<()> {
-        let mut command = Command::new(self.install.directory.join(name));
-        run(command.args(arguments).env("ETCDCTL_API", "3"))
+    /// Saves a snapshot to this file.
+    pub fn save_snapshot(&self, file: &Path) -> Result<()> {
+        let mut command = Command::new(self.install.directory.join("etcdctl"));
+        command
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", &self.endpoint()]);
+        done(command.args(["snapshot", "save"]).arg(file)).map(|_| ())
+    }
+
+    /// Makes the data of a stopped member, which has none, from a snapshot, as an operator would.
+    pub fn restore_snapshot(&self, file: &Path) -> Result<()> {
+        // etcdutl came with 3.5; before, etcdctl did its work.
+        let own = self.install.directory.join("etcdutl");
+        let old = self.install.directory.join("etcdctl");
+        let mut command = Command::new(if own.is_file() { own } else { old });
+        command
+            .env("ETCDCTL_API", "3")
+            .args(["snapshot", "restore"])
+            .arg(file);
+        command.args([
+            format!("--data-dir={}", self.data().display()),
+            format!("--name={}", self.name()),
+            format!("--initial-cluster={}", self.state().cluster),
+            format!("--initial-advertise-peer-urls={}", self.peer_url()),
+        ]);
+        done(&mut command).map(|_| ())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -251,10 +310,11 @@ impl Member {
     }
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// What a command says, which must succeed.
+fn done(command: &mut Command) -> Result<String> {
     let line = format!("{command:?}");
     let command = std::mem::replace(command, Command::new("true"));
     let output = process::run(command, "", Finish::Normal)?;
     ensure!(output.status.success(), "{line}: {}", output.stderr.trim());
-    Ok(())
+    Ok(output.stdout)
 }

@@ -25,7 +25,7 @@ fn simulate<F: Future<Output = ()>>(test: impl FnOnce(Node, Cluster) -> F) {
         .unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let rng = StdRng::seed_from_u64(1);
-        let cluster = Cluster::new(Version::V3_5, rng.clone(), Box::new(|_| {}));
+        let cluster = Cluster::new(Version::V3_5, StdRng::seed_from_u64(2), Box::new(|_| {}));
         let node = Node::new("node-a", Instant::now());
         let clock = SimClock::start(Instant::now(), node.wall(), rng);
         let deadline = Deadline::after(&clock, Duration::from_secs(5));

@@ -60,6 +60,10 @@ struct Scene {
     rng: StdRng,
 }
 
+fn chance(rng: &mut StdRng) -> StdRng {
+    StdRng::from_rng(rng)
+}
+
 /// Two nodes with two networks, of which the second has two families.
 async fn scene(seed: u64, habits: Habits) -> Scene {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -134,7 +138,7 @@ fn simulate<T>(run: impl Future<Output = T>) -> T {
 
 /// Five minutes of everything, and a minute of peace.
 async fn run(seed: u64, habits: Habits) -> (History, Scene) {
-    let scene = scene(seed, habits).await;
+    let mut scene = scene(seed, habits).await;
     let stormy = Link {
         lose_request: 0.02,
         lose_answer: 0.02,
@@ -145,7 +149,7 @@ async fn run(seed: u64, habits: Habits) -> (History, Scene) {
     for runtime in &scene.runtimes {
         scene.etcd.set_link(runtime.node().name(), stormy.clone());
     }
-    let mut workload = Workload::new(scene.runtimes.clone(), 12, 3000, scene.rng.clone());
+    let mut workload = Workload::new(scene.runtimes.clone(), 12, 3000, chance(&mut scene.rng));
     workload = workload.with_reboots(0.01);
     let faults = Duration::from_secs(240);
     workload.run(scene.recorder.began() + faults).await;
@@ -272,8 +276,8 @@ fn a_seed_is_fast() {
 #[test]
 fn a_gc_has_the_runtime_for_itself() {
     simulate(async {
-        let scene = scene(1, Habits::good()).await;
-        let mut workload = Workload::new(scene.runtimes.clone(), 9, 100, scene.rng.clone());
+        let mut scene = scene(1, Habits::good()).await;
+        let mut workload = Workload::new(scene.runtimes.clone(), 9, 100, chance(&mut scene.rng));
         for _ in 0..8 {
             workload.create();
         }

@@ -1,0 +1,35 @@
+//! A store that is closed gives nothing out: one that is frozen, or that went back in time.
+
+use super::facts::{Call, Facts, How, Life, Moment, Version};
+use super::{Found, Violation};
+
+pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
+    for life in &facts.lives.owners {
+        if life.frozen && life.begin.how == How::Committed {
+            let what = "a record was written in a frozen store";
+            let violation = Violation::new(life.begin.moment, what).revision(life.begin.revision);
+            found.push(violation.of(facts, life.who));
+        }
+        // An ADD learns that the store is from the past by the answer to its transaction, takes the record
+        // back, and refuses. So what was written says nothing; that it was answered does.
+        let past = life.versions.iter().filter(|version| version.from_the_past);
+        for version in past {
+            if let Some(answered) = answered_with(facts, life, version) {
+                let what = "ADD succeeded with a record in a store from the past";
+                let violation = Violation::new(answered, what).revision(version.revision);
+                found.push(violation.of(facts, life.who));
+            }
+        }
+    }
+}
+
+/// When an ADD succeeded that may have written this.
+fn answered_with(facts: &Facts<'_>, life: &Life, version: &Version) -> Option<Moment> {
+    let may_have = |call: &&Call<'_>| {
+        let end = life.end.map(|end| end.moment);
+        call.is("ADD") && call.began < version.moment && end.is_none_or(|end| end > call.began)
+    };
+    let calls = facts.calls_for(life.who).filter(may_have);
+    let mut answers = calls.filter_map(|call| call.acknowledged().map(|(answered, _)| answered));
+    answers.find(|answered| facts.before(version.moment, *answered))
+}

@@ -1,0 +1,60 @@
+//! Between two holders an address rests.
+
+use super::facts::{Facts, Holder, Holding, How};
+use super::{Found, Violation};
+
+pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
+    let cooldown = facts.run.cooldown;
+    if cooldown == 0 {
+        return;
+    }
+    for place in 0..facts.names.addresses.len() {
+        let holdings = facts.holdings_of.of(place).iter();
+        let mut last: Option<&Holding> = None;
+        for holding in holdings.map(|index| &facts.lives.holdings[*index]) {
+            let Holder::Who(who) = holding.holder else {
+                continue;
+            };
+            if let Some(released) = last.and_then(|last| since(facts, last))
+                && holding.begin.how == How::Committed
+            {
+                let rested = holding.begin.moment.at.saturating_sub(released);
+                if rested < cooldown && !without_space(facts, released) {
+                    let what =
+                        format!("the address rested for {rested} ms, and {cooldown} are due");
+                    let moment = holding.begin.moment;
+                    let violation = Violation::new(moment, what).revision(holding.begin.revision);
+                    found.push(violation.at(facts, place).of(facts, who));
+                }
+            }
+            last = Some(holding);
+        }
+    }
+}
+
+/// From when on the address rested, or earlier. `None`: nobody can say, or it was a restore that ended it.
+fn since(facts: &Facts<'_>, holding: &Holding) -> Option<u64> {
+    let end = holding.end.filter(|end| end.how == How::Committed)?;
+    if facts.exact {
+        return Some(end.moment.at);
+    }
+    // The log is seen late, but it cannot have been released before its container gave it up.
+    let Holder::Who(who) = holding.holder else {
+        return None;
+    };
+    let ups = facts.ups_at.of(holding.place).iter().rev();
+    let mut ups = ups.map(|up| &facts.ups[*up]);
+    let up = ups.find(|up| up.who == who && up.begin < end.moment)?;
+    up.end.map(|down| down.at)
+}
+
+/// etcd without space takes only deletes, and then an address is rather freed at once than not at all.
+fn without_space(facts: &Facts<'_>, at: u64) -> bool {
+    facts.faults.iter().any(|fault| {
+        fault.kind.contains("space")
+            && fault.begin.at <= at
+            && fault
+                .end
+                .is_none_or(|end| at <= end.at.saturating_add(super::facts::LAG))
+    })
+}
