@@ -238,7 +238,7 @@ pub struct Change {
 }
 
 /// Another line of etcd's history begins, or an earlier one goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The line that counts from now on.
     pub line: u32,

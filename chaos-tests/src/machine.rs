@@ -8,14 +8,14 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use nix::sched::{CloneFlags, setns};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::binaries;
 use crate::daemon::{Daemon, Output};
 use crate::etcd::EtcdServer;
+use crate::namespace;
 use crate::process::{self, Finish};
 use crate::proxy::Proxy;
 
@@ -230,21 +230,18 @@ impl Machine {
         self.write(&path, &file.to_string())
     }
 
-    /// A socket belongs to the network in which it was made, whoever holds it.
+    /// A socket of the machine's network.
     fn listener(&self, address: SocketAddr) -> Result<TcpListener> {
         let bound = self.in_network(move || TcpListener::bind(address))?;
         Ok(bound?)
     }
 
-    /// Does something in the machine's network. A thread is in one network, and this one ends.
+    /// Does something in the machine's network.
     fn in_network<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid))?;
-        let there =
-            thread::spawn(move || setns(network, CloneFlags::CLONE_NEWNET).map(|()| work()));
-        Ok(there.join().map_err(|_| anyhow!("a thread panicked"))??)
+        namespace::in_network(Path::new(&format!("/proc/{}/ns/net", self.pid)), work)
     }
 
     /// An interface that is up and has its other end in the same machine, which serves where only its

@@ -73,6 +73,13 @@ impl Raw {
         Ok(Self { endpoint, options })
     }
 
+    /// The same way, for who does not wait that long for a connection, or for an answer.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.endpoint = self.endpoint.connect_timeout(timeout).timeout(timeout);
+        self
+    }
+
     /// Asks anything that the client library can ask.
     pub fn ask<T>(
         &self,

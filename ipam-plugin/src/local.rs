@@ -4,10 +4,11 @@
 //! journal (where each ADD wrote), locks, the memory of how far the store was seen. In the spool
 //! directory, on disk: releases that could not be delivered.
 
+pub mod disk;
 pub mod files;
 pub mod identity;
 pub mod journal;
-pub mod lock;
+pub mod machine;
 pub mod marker;
 pub mod memory;
 pub mod reachability;
@@ -31,7 +32,7 @@ pub struct LocalName {
 
 impl LocalName {
     /// The name of a file for it.
-    fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         files::name_of(&[&self.network, &self.container, &self.interface])
     }
 }

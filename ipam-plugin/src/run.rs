@@ -9,22 +9,24 @@ use crate::cni::command::{Command, Environment};
 use crate::cni::error::{CniError, Code};
 use crate::cni::version::{Version, version_answer};
 use crate::config::{NetworkConfig, NodeFile};
+use crate::local::machine::Machine;
 use crate::log;
 use crate::verb::{self, Call, budget};
 
 /// The largest configuration that is read (bytes).
 const LARGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
-/// Does what the runtime asks: `binary` is the name that it calls the plugin by. Answers on `out`,
-/// with one JSON document or nothing (CNI specification, section 5), and by the exit status.
+/// Does what the runtime asks on `machine`: `binary` is the name that it calls the plugin by. Answers
+/// on `out`, with one JSON document or nothing (CNI specification, section 5), and by the exit status.
 pub fn run(
+    machine: impl Machine,
     binary: &str,
     variables: impl Fn(&str) -> Option<String>,
     input: impl Read,
     mut out: impl Write,
 ) -> ExitCode {
     let mut version = None;
-    let error = match serve(binary, &variables, input, &mut out, &mut version) {
+    let error = match serve(machine, binary, &variables, input, &mut out, &mut version) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(error) => error,
     };
@@ -36,6 +38,7 @@ pub fn run(
 }
 
 fn serve(
+    machine: impl Machine,
     binary: &str,
     variables: &impl Fn(&str) -> Option<String>,
     input: impl Read,
@@ -64,7 +67,7 @@ fn serve(
         tracing::warn!("{warning}");
     }
     carry_out(
-        &Call::new(config, file, binary.to_owned()),
+        &Call::new(machine, config, file, binary.to_owned()),
         &environment,
         out,
     )
@@ -94,16 +97,13 @@ fn with_node_file(
     }
 }
 
-fn carry_out(call: &Call, environment: &Environment, out: &mut impl Write) -> Result<(), CniError> {
-    let longest = match environment.command {
-        Command::Add(_) => budget::ADD,
-        Command::Del(_) => budget::DEL,
-        Command::Check(_) => budget::CHECK,
-        Command::Gc => budget::GC,
-        Command::Status | Command::Version => budget::STATUS,
-    };
+fn carry_out(
+    call: &Call<impl Machine>,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> Result<(), CniError> {
     // Whatever happens, the process ends: an orphan that answered late would do harm.
-    let end = call.budget(longest) + budget::GRACE;
+    let end = call.budget(budget::of(&environment.command)) + budget::GRACE;
     nix::unistd::alarm::set(
         u32::try_from(end.as_secs())
             .unwrap_or(u32::MAX)
@@ -111,23 +111,14 @@ fn carry_out(call: &Call, environment: &Environment, out: &mut impl Write) -> Re
     );
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CniError::new(Code::Io, error.to_string()))?;
-    let result = runtime.block_on(async {
-        match &environment.command {
-            Command::Add(target) => verb::add::run(call, target, &environment.args, out).await,
-            Command::Del(target) => verb::del::run(call, target).await,
-            Command::Check(target) => verb::check::run(call, target, &environment.args).await,
-            Command::Gc => verb::gc::run(call).await,
-            Command::Status => verb::status::run(call).await,
-            Command::Version => Ok(()),
-        }
-    });
+    let result = runtime.block_on(verb::run(call, environment, out));
     // A name that is still being resolved must not keep the process.
     runtime.shutdown_background();
     result.inspect_err(|error| report(call, environment, error))
 }
 
 /// A failed call leaves one line in the log, because the runtime may not show what it was told.
-fn report(call: &Call, environment: &Environment, error: &CniError) {
+fn report(call: &Call<impl Machine>, environment: &Environment, error: &CniError) {
     let target = environment.command.target();
     tracing::error!(
         command = %environment.command,

@@ -7,11 +7,13 @@ pub mod gc;
 pub mod replay;
 pub mod status;
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use store::allocate::AllocateError;
-use store::clock::SystemClock;
-use store::etcd::{Client, EtcdError};
+use store::clock::Clock as _;
+use store::etcd::EtcdError;
 use store::gate::{Gate, Refusal, Seen};
 use store::key::Keyspace;
 use store::names::Attachment;
@@ -20,20 +22,27 @@ use store::release::ReleaseError;
 use store::retry::Deadline;
 use store::store::Store;
 
-use crate::cni::command::Target;
+use crate::cni::command::{Command, Environment, Target};
 use crate::cni::error::{CniError, Code};
 use crate::config::{EtcdAccess, IpamSection, NetworkConfig, NodeFile};
+use crate::local::files::Files;
 use crate::local::journal::{self, Journal};
+use crate::local::machine::Machine;
+use crate::local::memory::Memory;
 use crate::local::spool::{Spool, Spooled};
-use crate::local::{LocalName, Place, identity};
+use crate::local::{LocalName, Place};
 
 /// The store as the plugin reaches it.
-type EtcdStore = Store<Client, SystemClock>;
+type EtcdStore<M> = Store<<M as Machine>::Etcd, <M as Machine>::Clock>;
+/// A lock of the machine.
+type Lock<M> = <<M as Machine>::Files as Files>::Lock;
 
 /// How long each verb may take. What runtimes allow is longer (containerd and CRI-O: a minute or
 /// more), so that the plugin always has the last word.
 pub mod budget {
     use std::time::Duration;
+
+    use crate::cni::command::Command;
 
     /// ADD, the way back included. Recovery after a restore relies on it.
     pub const ADD: Duration = Duration::from_secs(20);
@@ -49,10 +58,21 @@ pub mod budget {
     pub const REPLAY: Duration = Duration::from_secs(1);
     /// How much later than its budget a process ends itself, whatever it waits for.
     pub const GRACE: Duration = Duration::from_secs(2);
+
+    /// That of a verb.
+    pub const fn of(command: &Command) -> Duration {
+        match command {
+            Command::Add(_) => ADD,
+            Command::Del(_) => DEL,
+            Command::Check(_) => CHECK,
+            Command::Gc => GC,
+            Command::Status | Command::Version => STATUS,
+        }
+    }
 }
 
-/// One call of the plugin.
-pub struct Call {
+/// One call of the plugin, on the machine `M`.
+pub struct Call<M> {
     /// The network's configuration over the node's.
     pub config: NetworkConfig,
     /// This process's life.
@@ -60,18 +80,18 @@ pub struct Call {
     /// The plugin's file name, which is its CNI type.
     pub binary: String,
     file: Option<NodeFile>,
-    clock: SystemClock,
+    machine: M,
 }
 
-impl Call {
+impl<M: Machine> Call<M> {
     /// A call that begins now.
-    pub fn new(config: NetworkConfig, file: Option<NodeFile>, binary: String) -> Self {
+    pub fn new(machine: M, config: NetworkConfig, file: Option<NodeFile>, binary: String) -> Self {
         Self {
             config,
-            boot: identity::boot(),
+            boot: machine.boot(),
             binary,
             file,
-            clock: SystemClock::start(),
+            machine,
         }
     }
 
@@ -85,11 +105,11 @@ impl Call {
     /// How long the process has run, suspends and stops included.
     fn elapsed(&self) -> Duration {
         let started = Duration::from_millis(self.boot.started_ms);
-        identity::since_boot().saturating_sub(started)
+        self.machine.since_boot().saturating_sub(started)
     }
 
     fn deadline(&self, budget: Duration) -> Deadline {
-        Deadline::after(&self.clock, budget.saturating_sub(self.elapsed()))
+        Deadline::after(self.clock(), budget.saturating_sub(self.elapsed()))
     }
 
     /// The attachment as the runtime names it.
@@ -103,13 +123,24 @@ impl Call {
 
     /// Where the configuration says that the store is. `None` where it does not say.
     fn configured_place(&self) -> Option<Place> {
-        place(self.config.etcd().clone(), self.config.section())
+        self.place(self.config.etcd().clone(), self.config.section())
     }
 
     /// Where the node's file alone says that the store is.
     fn place_of_node_file(&self) -> Option<Place> {
         let file = self.file.as_ref()?;
-        place(file.etcd(), file.section())
+        self.place(file.etcd(), file.section())
+    }
+
+    fn place(&self, etcd: EtcdAccess, section: &IpamSection) -> Option<Place> {
+        let named = section.node_name().map(str::to_owned);
+        let node = named.or_else(|| self.machine.node_name())?;
+        let cluster = section.cluster().to_owned();
+        etcd.has_endpoints().then_some(Place {
+            etcd,
+            cluster,
+            node,
+        })
     }
 
     /// Where an attachment's records may be, the likeliest place first. The network's configuration
@@ -128,12 +159,44 @@ impl Call {
         places
     }
 
-    fn journal(&self) -> Journal {
-        Journal::new(&self.config.section().state_dir())
+    fn clock(&self) -> &M::Clock {
+        self.machine.clock()
     }
 
-    fn spool(&self) -> Spool {
-        Spool::new(&self.config.section().spool_dir())
+    /// The wall clock, for people and file names.
+    fn now(&self) -> SystemTime {
+        self.clock().wall()
+    }
+
+    fn files(&self) -> M::Files {
+        self.machine.files().clone()
+    }
+
+    fn journal(&self) -> Journal<M::Files> {
+        Journal::new(self.files(), &self.config.section().state_dir())
+    }
+
+    fn spool(&self) -> Spool<M::Files> {
+        Spool::new(self.files(), &self.config.section().spool_dir())
+    }
+
+    fn memory(&self, place: &Place) -> Memory<M::Files> {
+        Memory::new(self.files(), &self.config.section().state_dir(), place)
+    }
+
+    /// Waits for the attachment's lock: an ADD and the delivery of a spooled release never overlap.
+    async fn lock(&self, name: &LocalName) -> io::Result<Lock<M>> {
+        self.machine.files().lock(&self.lock_path(name)).await
+    }
+
+    /// Takes the attachment's lock, or `None` where another has it.
+    fn try_lock(&self, name: &LocalName) -> io::Result<Option<Lock<M>>> {
+        self.machine.files().try_lock(&self.lock_path(name))
+    }
+
+    fn lock_path(&self, name: &LocalName) -> PathBuf {
+        let state_dir = self.config.section().state_dir();
+        state_dir.join("lock").join(name.file_name())
     }
 
     /// Takes an attachment out of the journal.
@@ -154,43 +217,48 @@ impl Call {
     }
 
     /// The store at a place.
-    fn store(&self, place: &Place, memory: Option<(String, Seen)>) -> Result<EtcdStore, CniError> {
+    fn store(
+        &self,
+        place: &Place,
+        memory: Option<(String, Seen)>,
+    ) -> Result<EtcdStore<M>, CniError> {
         let gate = Gate {
             store_id: place.etcd.store_id().map(str::to_owned),
             memory,
         };
         let keys = Keyspace::new(place.etcd.prefix());
         Ok(Store::new(
-            Client::new(place.etcd.settings()?),
-            self.clock,
+            self.machine.connect(place.etcd.settings()?),
+            self.clock().clone(),
             keys,
             gate,
         ))
     }
 }
 
-fn warn_unremoved(removed: std::io::Result<()>) {
-    if let Err(error) = removed {
-        tracing::warn!(%error, "a journal entry cannot be removed");
+/// Does what the runtime asks; an ADD's answer goes to `out`.
+///
+/// # Errors
+/// [`CniError`], which is to be told on `out`.
+pub async fn run(
+    call: &Call<impl Machine>,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> Result<(), CniError> {
+    match &environment.command {
+        Command::Add(target) => add::run(call, target, &environment.args, out).await,
+        Command::Del(target) => del::run(call, target).await,
+        Command::Check(target) => check::run(call, target, &environment.args).await,
+        Command::Gc => gc::run(call).await,
+        Command::Status => status::run(call).await,
+        Command::Version => Ok(()),
     }
 }
 
-fn place(etcd: EtcdAccess, section: &IpamSection) -> Option<Place> {
-    let node = section
-        .node_name()
-        .map(str::to_owned)
-        .or_else(identity::node_name)?;
-    let cluster = section.cluster().to_owned();
-    etcd.has_endpoints().then_some(Place {
-        etcd,
-        cluster,
-        node,
-    })
-}
-
-/// The wall clock, for people and file names.
-fn now() -> SystemTime {
-    SystemTime::now()
+fn warn_unremoved(removed: io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(%error, "a journal entry cannot be removed");
+    }
 }
 
 /// What a runtime is told when etcd fails.

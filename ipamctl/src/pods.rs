@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use lease_gc::pods::{File, Kubernetes, Source};
+use lease_gc::pods::{File, Kubernetes, Opened, Source as _};
 use store::clock::Clock;
 use store::txn::Etcd;
 
@@ -39,7 +39,7 @@ impl PodsFlags {
         &self,
         context: &Context<E, C>,
         output: &mut Output<'_>,
-    ) -> anyhow::Result<Option<Source>> {
+    ) -> anyhow::Result<Option<Opened>> {
         let Some(source) = self.open().await? else {
             return Ok(None);
         };
@@ -69,9 +69,9 @@ impl PodsFlags {
     ///
     /// # Errors
     /// Where it cannot be opened.
-    pub async fn open(&self) -> anyhow::Result<Option<Source>> {
+    pub async fn open(&self) -> anyhow::Result<Option<Opened>> {
         if let Some(path) = &self.pods_from {
-            return Ok(Some(Source::File(File::open(path).await?)));
+            return Ok(Some(Opened::File(File::open(path).await?)));
         }
         let path = match &self.kubeconfig {
             Some(path) if !path.as_os_str().is_empty() => path,
@@ -81,6 +81,6 @@ impl PodsFlags {
         let api = api.context(
             "the Kubernetes API cannot be used (--kubeconfig or KUBECONFIG names one file)",
         )?;
-        Ok(Some(Source::Kubernetes(api)))
+        Ok(Some(Opened::Kubernetes(api)))
     }
 }

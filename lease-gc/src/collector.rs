@@ -1,22 +1,24 @@
 //! One collector process: what it works with.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::clock::{Clock as _, SystemClock};
+use jiff::Timestamp;
+use store::clock::Clock;
+use store::coordination::Coordination;
 use store::election::Candidate;
-use store::etcd::{Client, EtcdError};
+use store::etcd::EtcdError;
+use store::inspect::Owner;
 use store::retry::Deadline;
 use store::store::Store;
 
 use crate::events::Events;
-use crate::evidence::Policy;
-use crate::history::Causes;
+use crate::evidence::{Evidence, Policy};
+use crate::history::{Causes, Destination};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
-use crate::pods::{self, Kubernetes, Source, SourceError};
+use crate::pods::{Observer, SourceError, View};
 use crate::schedule::Schedule;
 use crate::status::Status;
 use crate::sweep::Deletions;
@@ -24,16 +26,14 @@ use crate::sweep::Deletions;
 /// How long one question to etcd may take, with all its tries.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One collector process.
-pub struct Collector {
+/// One collector process, over an etcd, a clock and a view of the cluster.
+pub struct Collector<E, C, V> {
     /// The store that it cares for.
-    pub store: Store<Measured<Client>, SystemClock>,
+    pub store: Store<Measured<E>, C>,
     /// Who it is in the election, and whose pods it judges.
     pub candidate: Candidate,
     /// Where the pods are known from.
-    pub view: View,
-    /// Whether deletions of pods are watched.
-    pub watches_pods: bool,
+    pub view: V,
     /// When it sweeps.
     pub schedule: Schedule,
     /// How patient it is.
@@ -44,28 +44,24 @@ pub struct Collector {
     pub adopt: bool,
     /// How fast it releases.
     pub max_releases_per_second: NonZeroU32,
-    /// Where the history goes, if not to standard output.
-    pub history_file: Option<PathBuf>,
+    /// Where the history goes.
+    pub history: Destination,
     /// Told to Prometheus.
     pub metrics: Arc<Metrics>,
     /// Told to people.
     pub status: Arc<Status>,
     /// Told to Kubernetes, where there is one.
     pub events: Option<Events>,
+    /// Told of every release as soon as it is made, where somebody wants to know.
+    pub released: Option<Released>,
     /// Why it releases what it releases, for the history.
     pub causes: Causes,
     /// What the pod watch saw go.
     pub deletions: Deletions,
 }
 
-/// Where the pods are known from.
-#[derive(Clone, Debug)]
-pub enum View {
-    /// The Kubernetes API: that of the pod that this process runs in, or of a kubeconfig.
-    Kubernetes(Option<PathBuf>),
-    /// A file.
-    File(PathBuf),
-}
+/// Told which record was released, and by which evidence.
+pub type Released = Box<dyn Fn(&Owner, Evidence) + Send + Sync>;
 
 /// Why a process must not collect.
 #[derive(Debug, thiserror::Error)]
@@ -89,17 +85,10 @@ pub enum FatalError {
     Etcd(#[from] EtcdError),
 }
 
-impl Collector {
-    /// Where the pods are known from, opened anew: tokens and certificates are read again.
-    pub(crate) async fn open_source(&self) -> Result<Source, SourceError> {
-        match &self.view {
-            View::Kubernetes(kubeconfig) => {
-                let observer = observer(&self.metrics);
-                let api = Kubernetes::connect(kubeconfig.as_deref(), observer).await?;
-                Ok(Source::Kubernetes(api))
-            }
-            View::File(path) => Ok(Source::File(pods::File::open(path).await?)),
-        }
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
+    /// Where the pods are known from, opened anew.
+    pub(crate) async fn open_source(&self) -> Result<V::Source, SourceError> {
+        self.view.open(observer(&self.metrics)).await
     }
 
     /// The end of a question to etcd that begins now.
@@ -107,14 +96,15 @@ impl Collector {
         Deadline::after(self.store.clock(), PATIENCE)
     }
 
-    /// The time on the wall (RFC 3339).
-    pub(crate) fn now(&self) -> String {
-        humantime::format_rfc3339_seconds(self.store.clock().wall()).to_string()
+    /// The time on the wall.
+    pub(crate) fn now(&self) -> Timestamp {
+        // No clock stands beyond the year 9999.
+        Timestamp::try_from(self.store.clock().wall()).unwrap_or_default()
     }
 }
 
 /// Counts and times requests to Kubernetes.
-pub(crate) fn observer(metrics: &Arc<Metrics>) -> pods::Observer {
+pub(crate) fn observer(metrics: &Arc<Metrics>) -> Observer {
     let metrics = Arc::clone(metrics);
     Arc::new(move |operation, took, ok| metrics.kubernetes_request(operation, took, ok))
 }

@@ -8,7 +8,9 @@ mod causes;
 mod sink;
 mod tenancy;
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::clock::Clock;
@@ -32,11 +34,39 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// Where the lines go.
+#[derive(Clone)]
+pub enum Destination {
+    /// A file, in which what is told twice is written once.
+    File(PathBuf),
+    /// Standard output, or what stands in for it. It remembers nothing: what is told twice is
+    /// written twice.
+    Output(Output),
+}
+
+/// Takes whole lines.
+pub type Output = Arc<dyn Fn(&[u8]) -> std::io::Result<()> + Send + Sync>;
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Output(_) => f.write_str("standard output"),
+        }
+    }
+}
+
 /// Follows the owner records of one cluster.
 pub struct History<'a, E, C> {
     store: &'a Store<E, C>,
     cluster: &'a str,
-    file: Option<PathBuf>,
+    to: Destination,
     causes: &'a Causes,
     metrics: &'a Metrics,
     /// What is written but not yet recorded as written.
@@ -48,25 +78,25 @@ pub struct History<'a, E, C> {
 enum Stopped {
     #[error(transparent)]
     Etcd(#[from] EtcdError),
-    #[error("the history cannot be written to {}; free space or name another --history-file", .0.display())]
-    File(PathBuf, #[source] std::io::Error),
+    #[error("the history cannot be written to {0}; free space or name another --history-file")]
+    Unwritable(Destination, #[source] std::io::Error),
     #[error("somebody else leads")]
     NotLeader,
 }
 
 impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
-    /// A history of `cluster`, to `file` or else to standard output.
+    /// A history of `cluster`.
     pub const fn new(
         store: &'a Store<E, C>,
         cluster: &'a str,
-        file: Option<PathBuf>,
+        to: Destination,
         causes: &'a Causes,
         metrics: &'a Metrics,
     ) -> Self {
         Self {
             store,
             cluster,
-            file,
+            to,
             causes,
             metrics,
             unrecorded: None,
@@ -114,7 +144,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             let since = clock.monotonic().saturating_sub(recorded);
             let due = clock.sleep(LAG.saturating_sub(since));
             let changes = tokio::select! {
-                changes = watch.next() => changes,
+                biased;
                 () = due, if self.unrecorded.is_some() => {
                     if let Some(revision) = self.unrecorded {
                         self.record_what_is_synced(fence, &sink, revision).await?;
@@ -122,6 +152,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
                     }
                     continue;
                 }
+                changes = watch.next() => changes,
             };
             match changes {
                 Ok(changes) => self.write(&mut sink, &changes)?,
@@ -174,7 +205,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
             self.count(change);
             ended.extend(self.tenancies(change, &until));
         }
-        let written = sink.write(&ended).map_err(|error| self.file_error(error))?;
+        let written = sink.write(&ended).map_err(|error| self.unwritable(error))?;
         (0..written).for_each(|_| self.metrics.history_line());
         let last = changes.changes.last().map(|change| change.revision);
         self.unrecorded = self.unrecorded.max(last).max(Some(changes.header.revision));
@@ -216,7 +247,7 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
         revision: i64,
     ) -> Result<(), Stopped> {
         self.unrecorded = Some(revision);
-        sink.sync().map_err(|error| self.file_error(error))?;
+        sink.sync().map_err(|error| self.unwritable(error))?;
         self.record(fence, revision).await?;
         self.unrecorded = None;
         Ok(())
@@ -235,16 +266,15 @@ impl<'a, E: Coordination, C: Clock> History<'a, E, C> {
     }
 
     fn open_sink(&self) -> Result<Sink, Stopped> {
-        match &self.file {
-            None => Ok(Sink::standard_output()),
-            Some(path) => {
-                Sink::file(path, self.cluster).map_err(|error| Stopped::File(path.clone(), error))
+        match &self.to {
+            Destination::Output(output) => Ok(Sink::output(Arc::clone(output))),
+            Destination::File(path) => {
+                Sink::file(path, self.cluster).map_err(|error| self.unwritable(error))
             }
         }
     }
 
-    fn file_error(&self, error: std::io::Error) -> Stopped {
-        let path = self.file.clone();
-        Stopped::File(path.unwrap_or_else(|| "standard output".into()), error)
+    fn unwritable(&self, error: std::io::Error) -> Stopped {
+        Stopped::Unwritable(self.to.clone(), error)
     }
 }

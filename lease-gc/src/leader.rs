@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Zoned};
-use store::clock::Clock as _;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use store::clock::Clock;
 use store::collect::Fenced;
+use store::coordination::Coordination;
 use store::election::{Fence, LeaderRecord, Leadership, Lost};
 use store::etcd::EtcdError;
 use store::request::PendingRequest;
@@ -12,9 +14,9 @@ use store::retry::Deadline;
 use tokio::sync::mpsc;
 
 use crate::chain::chain;
-use crate::collector::{Collector, FatalError, View, observer};
+use crate::collector::{Collector, FatalError, observer};
 use crate::history::History;
-use crate::pods::watch;
+use crate::pods::View;
 use crate::report::SweepReport;
 use crate::signals::Shutdown;
 use crate::sweep::{Memory, Mode, VoidReason};
@@ -67,7 +69,7 @@ enum End {
     Fatal(FatalError),
 }
 
-impl Collector {
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     /// Takes part in elections and sweeps while it leads, until it is told to end.
     ///
     /// # Errors
@@ -79,6 +81,7 @@ impl Collector {
     ) -> Result<(), FatalError> {
         loop {
             let mut leadership = tokio::select! {
+                biased;
                 () = shutdown.told() => return Ok(()),
                 elected = self.be_elected() => elected?,
             };
@@ -93,8 +96,9 @@ impl Collector {
                 return result;
             }
             tokio::select! {
+                biased;
                 () = shutdown.told() => return Ok(()),
-                () = tokio::time::sleep(AFTER_FAILURE) => {}
+                () = self.store.clock().sleep(AFTER_FAILURE) => {}
             }
         }
     }
@@ -107,7 +111,7 @@ impl Collector {
                 Err(VoidReason::Fatal(error)) => return Err(error),
                 Err(reason) => {
                     tracing::warn!(reason = %chain(&reason), "not ready to be elected");
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    self.store.clock().sleep(AFTER_FAILURE).await;
                 }
             }
         }
@@ -133,7 +137,7 @@ impl Collector {
             "elected"
         );
         self.metrics.leads();
-        self.status.leads(Timestamp::now());
+        self.status.leads(self.now());
     }
 
     /// `None` if another term may follow.
@@ -179,12 +183,13 @@ impl Collector {
         let mut history = History::new(
             &self.store,
             &self.candidate.cluster,
-            self.history_file.clone(),
+            self.history.clone(),
             &self.causes,
             &self.metrics,
         );
         let (wish, mut wishes) = mpsc::channel(1);
         let end = tokio::select! {
+            biased;
             () = shutdown.told() => End::Told,
             () = history.follow(fence) => End::Deposed,
             () = self.hear_requests(&wish) => End::Deposed,
@@ -219,7 +224,7 @@ impl Collector {
             let (report, void) = self.sweep(&mut memory, mode).await;
             // What an operator only asked about is not how things stand.
             if dry_run == self.dry_run {
-                let next = self.schedule.next_after(&Zoned::now());
+                let next = self.next_scheduled();
                 self.publish(fence, &report, next.as_ref()).await;
             }
             if let Occasion::Request(pending) = occasion {
@@ -243,12 +248,36 @@ impl Collector {
         occasions: &mut mpsc::Receiver<Occasion>,
         wishes: &mut mpsc::Receiver<PendingRequest>,
     ) -> Occasion {
-        let due = self.schedule.next_after(&Zoned::now());
+        let due = self.next_scheduled();
         self.status.next_sweep(due.as_ref().map(Zoned::timestamp));
         tokio::select! {
-            () = until(due) => Occasion::Schedule,
-            Some(occasion) = occasions.recv() => occasion,
+            biased;
+            // Somebody waits for the answer.
             Some(pending) = wishes.recv() => Occasion::Request(pending),
+            Some(occasion) = occasions.recv() => occasion,
+            () = self.until(due) => Occasion::Schedule,
+        }
+    }
+
+    fn next_scheduled(&self) -> Option<Zoned> {
+        let now = self.now().to_zoned(TimeZone::system());
+        self.schedule.next_after(&now)
+    }
+
+    /// Waits until a time on the wall; for ever where there is none.
+    async fn until(&self, due: Option<Zoned>) {
+        let Some(due) = due else {
+            return std::future::pending().await;
+        };
+        loop {
+            let left = due.timestamp().duration_since(self.now());
+            let Ok(left) = Duration::try_from(left) else {
+                return;
+            };
+            if left.is_zero() {
+                return;
+            }
+            self.store.clock().sleep(left.min(NAP)).await;
         }
     }
 
@@ -271,21 +300,15 @@ impl Collector {
             };
             if let Err(error) = heard.await {
                 tracing::debug!(error = %chain(&error), "requests are not heard");
-                tokio::time::sleep(AFTER_FAILURE).await;
+                self.store.clock().sleep(AFTER_FAILURE).await;
             }
         }
     }
 
     /// Takes note of pods as they are deleted, where that is asked for.
     async fn watch_pods(&self) {
-        let View::Kubernetes(kubeconfig) = &self.view else {
-            return std::future::pending().await;
-        };
-        if !self.watches_pods {
-            return std::future::pending().await;
-        }
         let (tell, mut told) = mpsc::channel(1024);
-        let watch = watch::deletions(kubeconfig.as_deref(), observer(&self.metrics), tell);
+        let watch = self.view.deletions(observer(&self.metrics), tell);
         let note = async {
             while let Some(uid) = told.recv().await {
                 self.deletions.note(uid, self.store.clock().monotonic());
@@ -311,22 +334,5 @@ impl Collector {
                 tracing::warn!(error, "a request was not answered");
             }
         }
-    }
-}
-
-/// Waits until a time on the wall; for ever where there is none.
-async fn until(due: Option<Zoned>) {
-    let Some(due) = due else {
-        return std::future::pending().await;
-    };
-    loop {
-        let left = due.timestamp().duration_since(Timestamp::now());
-        let Ok(left) = Duration::try_from(left) else {
-            return;
-        };
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left.min(NAP)).await;
     }
 }

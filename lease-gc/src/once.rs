@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use store::clock::Clock as _;
+use store::clock::Clock;
+use store::coordination::Coordination;
 use store::election::{LeaderRecord, Leadership};
 use store::etcd::EtcdError;
 use store::retry::Deadline;
 
 use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
+use crate::pods::View;
 use crate::report::SweepReport;
 use crate::signals::Shutdown;
 use crate::sweep::{Memory, Mode, VoidReason};
@@ -42,7 +44,7 @@ pub enum OnceError {
     Told,
 }
 
-impl Collector {
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     /// Sweeps, waits for as long as what it suspects must stand, and sweeps again. A dry run needs
     /// no election.
     ///
@@ -52,17 +54,20 @@ impl Collector {
         self.verify_cluster().await?;
         if self.dry_run {
             return tokio::select! {
+                biased;
                 () = shutdown.told() => Err(OnceError::Told),
                 swept = self.sweep_and_confirm(Mode::DryRun) => swept,
             };
         }
         let mut leadership = tokio::select! {
+            biased;
             () = shutdown.told() => return Err(OnceError::Told),
             elected = self.elected_soon() => elected?,
         };
         let fence = leadership.fence().clone();
         self.metrics.leads();
         let swept = tokio::select! {
+            biased;
             () = shutdown.told() => Err(OnceError::Told),
             _lost = self.store.keep_leading(&mut leadership) => {
                 Err(VoidReason::NotLeader.into())

@@ -1,6 +1,7 @@
 //! What lives in the Kubernetes cluster: its pods and nodes, read whole or not at all.
 //!
-//! * [`Source`]: where that is known from; [`Kubernetes`], the API, or a [`File`].
+//! * [`View`] and [`Source`]: where that is known from; an [`Origin`] is [`Kubernetes`], the API, or a
+//!   [`File`].
 //! * [`Reading`]: what was read; [`Living`] finds pods and nodes in it.
 //! * [`watch`]: pods as they are deleted.
 
@@ -21,9 +22,10 @@ pub mod watch;
 pub use error::SourceError;
 pub use file::File;
 pub use kubernetes::{Kubernetes, OPERATIONS, Observer};
+pub use listed::{ListedNode, ListedPod};
 pub use living::{Living, LivingPod, Naming};
 pub use network::{NetworkDefinition, NetworkRequest};
 pub use node::{Node, Readiness};
 pub use pod::{NamedAddress, Pod};
 pub use reading::Reading;
-pub use source::{LeaseState, Source};
+pub use source::{LeaseState, Opened, Origin, Source, View};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use store::clock::SystemClock;
+use store::clock::{Clock, SystemClock};
+use store::coordination::Coordination;
 use store::election::Candidate;
 use store::etcd::Client;
 use store::gate::{Gate, Refusal};
@@ -18,15 +19,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::chain::chain;
 use crate::cli::Cli;
-use crate::collector::{Collector, View, observer};
-use crate::events;
+use crate::collector::{Collector, observer};
+use crate::events::{self, Events};
 use crate::evidence::{BreakerKind, Evidence, KeepReason, Policy};
-use crate::history::Causes;
+use crate::history::{Causes, Destination};
 use crate::http::{self, Readiness, Served};
 use crate::leader::Occasion;
 use crate::measured::{self, Measured};
 use crate::metrics::{Labels, Metrics};
-use crate::pods;
+use crate::pods::{self, Origin, View};
 use crate::report::SweepReport;
 use crate::signals::{self, Shutdown};
 use crate::status::Status;
@@ -40,7 +41,32 @@ const READY_WITHIN: Duration = Duration::from_secs(2);
 /// Runs until it is told to end, or until the one sweep is done that was asked for. What goes wrong
 /// is logged.
 pub async fn run(cli: Cli) -> ExitCode {
-    match Box::pin(try_to_run(cli)).await {
+    let etcd = Client::new(cli.etcd.settings());
+    let view = origin(&cli);
+    run_over(cli, etcd, SystemClock::start(), view).await
+}
+
+/// Where pods are known from as the command line says.
+pub fn origin(cli: &Cli) -> Origin {
+    let source = &cli.source;
+    match &source.pods_from {
+        Some(path) => Origin::File(path.clone()),
+        None => Origin::Kubernetes {
+            kubeconfig: source.kubeconfig.clone(),
+            watched: source.enable_pod_watch,
+        },
+    }
+}
+
+/// The same as [`run`], but over this etcd, clock and view of the cluster, and not those that the
+/// command line names.
+pub async fn run_over<E: Coordination, C: Clock, V: View>(
+    cli: Cli,
+    etcd: E,
+    clock: C,
+    view: V,
+) -> ExitCode {
+    match Box::pin(try_to_run(cli, etcd, clock, view)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %chain(error.as_ref()), "lease-gc ends");
@@ -49,7 +75,12 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-async fn try_to_run(cli: Cli) -> Result<()> {
+async fn try_to_run<E: Coordination, C: Clock, V: View>(
+    cli: Cli,
+    etcd: E,
+    clock: C,
+    view: V,
+) -> Result<()> {
     let (occasion, occasions) = mpsc::channel(1);
     let shutdown = signals::listen(move || {
         // Where one is waiting already, one more would find nothing new.
@@ -58,7 +89,9 @@ async fn try_to_run(cli: Cli) -> Result<()> {
     .context("signals cannot be listened to")?;
     let once = cli.run.once;
     let listen = cli.tell.listen;
-    let (collector, publishing) = collector(cli)?;
+    let metrics = Arc::new(metrics()?);
+    let (events, publishing) = publish_events(&cli, &metrics).unzip();
+    let collector = collector(cli, etcd, clock, view, metrics, events);
     let publishing = publishing.map(tokio::spawn);
     let ended = if once {
         Box::pin(sweep_once(&collector, &shutdown)).await
@@ -73,8 +106,8 @@ async fn try_to_run(cli: Cli) -> Result<()> {
     ended
 }
 
-async fn serve_and_collect(
-    collector: &Collector,
+async fn serve_and_collect<E: Coordination, C: Clock, V: View>(
+    collector: &Collector<E, C, V>,
     listen: SocketAddr,
     occasions: mpsc::Receiver<Occasion>,
     shutdown: &Shutdown,
@@ -93,6 +126,7 @@ async fn serve_and_collect(
         async move { told.told().await },
     ));
     let ended = tokio::select! {
+        biased;
         ended = collector.run(occasions, shutdown) => ended,
         never = answer(collector, questions) => match never {},
     };
@@ -102,10 +136,30 @@ async fn serve_and_collect(
     Ok(ended?)
 }
 
-/// A collector, and what publishes its Events where there is a Kubernetes to publish them in.
-fn collector(cli: Cli) -> Result<(Collector, Option<impl Future<Output = ()> + Send + 'static>)> {
-    let metrics = Arc::new(metrics()?);
-    let etcd = Measured::new(Client::new(cli.etcd.settings()), Arc::clone(&metrics));
+/// What publishes Events, where there is a Kubernetes to publish them in.
+fn publish_events(
+    cli: &Cli,
+    metrics: &Arc<Metrics>,
+) -> Option<(Events, impl Future<Output = ()> + Send + 'static + use<>)> {
+    if cli.source.pods_from.is_some() || cli.rules.dry_run {
+        return None;
+    }
+    let counter = Arc::clone(metrics);
+    let (events, publisher) = events::queue(Arc::new(move || counter.event_dropped()));
+    let kubeconfig = cli.source.kubeconfig.clone();
+    let publishing = publisher.run(kubeconfig, observer(metrics), cli.run.identity.clone());
+    Some((events, publishing))
+}
+
+fn collector<E: Coordination, C: Clock, V: View>(
+    cli: Cli,
+    etcd: E,
+    clock: C,
+    view: V,
+    metrics: Arc<Metrics>,
+    events: Option<Events>,
+) -> Collector<E, C, V> {
+    let etcd = Measured::new(etcd, Arc::clone(&metrics));
     let gate = Gate {
         store_id: cli.etcd.store_id.clone(),
         memory: None,
@@ -116,32 +170,14 @@ fn collector(cli: Cli) -> Result<(Collector, Option<impl Future<Output = ()> + S
         cli.source.cluster.clone(),
         cli.run.cron_schedule.to_string(),
     );
-    let view = cli
-        .source
-        .pods_from
-        .map_or(View::Kubernetes(cli.source.kubeconfig), View::File);
-    let (events, publishing) = match &view {
-        View::Kubernetes(kubeconfig) if !cli.rules.dry_run => {
-            let counter = Arc::clone(&metrics);
-            let (events, publisher) = events::queue(Arc::new(move || counter.event_dropped()));
-            let publishing = publisher.run(
-                kubeconfig.clone(),
-                observer(&metrics),
-                cli.run.identity.clone(),
-            );
-            (Some(events), Some(publishing))
-        }
-        View::Kubernetes(_) | View::File(_) => (None, None),
-    };
-    let collector = Collector {
-        store: Store::new(etcd, SystemClock::start(), keys, gate),
+    Collector {
+        store: Store::new(etcd, clock, keys, gate),
         candidate: Candidate {
             cluster: cli.source.cluster,
             identity: cli.run.identity,
             ttl: cli.run.election_ttl,
         },
         view,
-        watches_pods: cli.source.enable_pod_watch,
         schedule: cli.run.cron_schedule,
         policy: Policy {
             grace: cli.rules.grace_period,
@@ -152,14 +188,23 @@ fn collector(cli: Cli) -> Result<(Collector, Option<impl Future<Output = ()> + S
         dry_run: cli.rules.dry_run,
         adopt: !cli.rules.no_adopt,
         max_releases_per_second: cli.rules.max_releases_per_second,
-        history_file: cli.tell.history_file,
+        history: cli
+            .tell
+            .history_file
+            .map_or_else(|| Destination::Output(Arc::new(print)), Destination::File),
         metrics,
         status: Arc::new(status),
         events,
+        released: None,
         causes: Causes::default(),
         deletions: Deletions::default(),
-    };
-    Ok((collector, publishing))
+    }
+}
+
+fn print(lines: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(lines)?;
+    stdout.flush()
 }
 
 fn metrics() -> Result<Metrics> {
@@ -199,8 +244,8 @@ fn readiness(questions: mpsc::Sender<Question>) -> Readiness {
 
 /// Answers for as long as it is asked: etcd must be reachable and hold a store that may be used.
 /// The schedule was checked at the start.
-async fn answer(
-    collector: &Collector,
+async fn answer<E: Coordination, C: Clock, V: View>(
+    collector: &Collector<E, C, V>,
     mut questions: mpsc::Receiver<Question>,
 ) -> std::convert::Infallible {
     while let Some(question) = questions.recv().await {
@@ -218,7 +263,10 @@ async fn answer(
 }
 
 /// Both reports go to standard output, one JSON document a line.
-async fn sweep_once(collector: &Collector, shutdown: &Shutdown) -> Result<()> {
+async fn sweep_once<E: Coordination, C: Clock, V: View>(
+    collector: &Collector<E, C, V>,
+    shutdown: &Shutdown,
+) -> Result<()> {
     let reports = Box::pin(collector.sweep_once(shutdown)).await?;
     let mut stdout = std::io::stdout().lock();
     for report in &reports {

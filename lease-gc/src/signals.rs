@@ -8,9 +8,14 @@ use tokio::sync::watch;
 pub struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
-    /// Waits until SIGTERM or SIGINT has come.
+    /// Told as soon as this says `true`.
+    pub const fn by(told: watch::Receiver<bool>) -> Self {
+        Self(told)
+    }
+
+    /// Waits until the process is told to end: by SIGTERM or SIGINT where it listens for them.
     pub async fn told(&self) {
-        // It fails only once the signals are not listened to any more, because the process ends.
+        // It fails only once nobody can tell any more, because the process ends.
         let _ = self.0.clone().wait_for(|told| *told).await;
     }
 }

@@ -21,8 +21,9 @@ use std::mem;
 use std::time::Duration;
 
 use store::address::Address;
-use store::clock::Clock as _;
+use store::clock::Clock;
 use store::collect::{Listed, Survey};
+use store::coordination::Coordination;
 use store::election::Fence;
 use store::etcd::EtcdError;
 use store::gate::Refusal;
@@ -39,7 +40,7 @@ pub use self::withheld::Withheld;
 use crate::chain::chain;
 use crate::collector::{Collector, FatalError};
 use crate::evidence::{self, Breaker, Marks, Witness};
-use crate::pods::{LeaseState, Living, Reading, Source, SourceError};
+use crate::pods::{LeaseState, Living, Reading, Source, SourceError, View};
 use crate::report::{SweepReport, SweepResult};
 
 /// What one leadership remembers from sweep to sweep. Whoever leads next begins anew.
@@ -93,7 +94,7 @@ pub enum VoidReason {
     Fatal(#[from] FatalError),
 }
 
-impl Collector {
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     /// Sweeps once. The report says what was found and done, and the second value why not all. The
     /// log, the metrics and the page are told of it, also of a sweep that is given up: when what
     /// this returns is dropped.
@@ -102,7 +103,8 @@ impl Collector {
         memory: &mut Memory,
         mode: Mode<'_>,
     ) -> (SweepReport, Option<VoidReason>) {
-        let mut underway = Underway::begin(self);
+        let clock = self.store.clock();
+        let mut underway = Underway::begin(clock, self.now(), &self.metrics, &self.status);
         let report = underway.report();
         let failed = self.sweep_into(memory, mode, report).await.err();
         (underway.end(failed.as_ref()), failed)
@@ -138,7 +140,7 @@ impl Collector {
         };
         match mode {
             Mode::DryRun => {
-                judged.would_release(report);
+                judged.would_release(self.now(), report);
                 Ok(())
             }
             Mode::Leading(_) if survey.frozen.is_some() => {
@@ -160,7 +162,7 @@ impl Collector {
         &self,
         memory: &mut Memory,
         survey: &Survey,
-        source: &Source,
+        source: &V::Source,
         reading: &Reading,
         now: Duration,
         report: &mut SweepReport,
@@ -201,7 +203,8 @@ impl Collector {
         })
         .await?;
         if self.adopt {
-            desk.look_for_missing(cluster, &self.now());
+            let new_id = || self.store.clock().random_id();
+            desk.look_for_missing(cluster, new_id, &format!("{:.0}", self.now()));
         }
         let judged = desk.close(&self.policy);
         memory.witness.forget(living, &judged.nodes);
@@ -244,7 +247,7 @@ impl Collector {
 /// What the leases of kubelets say whose Node objects went. One that cannot be read keeps the
 /// records of its node, and only those.
 async fn leases_of_gone_nodes(
-    source: &Source,
+    source: &impl Source,
     witness: &Witness,
     living: &Living,
 ) -> HashMap<String, LeaseState> {

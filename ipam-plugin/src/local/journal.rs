@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use store::gate::Seen;
 use store::record::OwnerRecord;
 
-use super::{LocalName, Place, files};
+use super::files::Files;
+use super::{LocalName, Place};
 
 /// What one ADD wrote, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,32 +31,35 @@ pub struct Entry {
 }
 
 /// The journal of one node.
-pub struct Journal {
+pub struct Journal<F> {
+    files: F,
     dir: PathBuf,
 }
 
-impl Journal {
+impl<F: Files> Journal<F> {
     /// The journal in this state directory.
-    pub fn new(state_dir: &Path) -> Self {
+    pub fn new(files: F, state_dir: &Path) -> Self {
         Self {
+            files,
             dir: state_dir.join("journal"),
         }
     }
 
     /// Writes an attachment's entry, durably within the boot.
     pub fn write(&self, entry: &Entry) -> io::Result<()> {
-        files::write_durably(&self.dir, &entry.name.file_name(), entry)
+        self.files
+            .write_json(&self.dir, &entry.name.file_name(), entry)
     }
 
     /// The entry of an attachment, if there is one.
     pub fn read(&self, name: &LocalName) -> Option<Entry> {
-        let entry: Entry = files::read(&self.dir.join(name.file_name()))?;
+        let entry: Entry = self.files.read_json(&self.dir.join(name.file_name()))?;
         (entry.name == *name).then_some(entry)
     }
 
     /// Forgets an attachment.
     pub fn remove(&self, name: &LocalName) -> io::Result<()> {
-        files::remove(&self.dir.join(name.file_name()))
+        self.files.remove(&self.dir.join(name.file_name()))
     }
 
     /// Forgets an attachment if its entry was written under the random `id`.
@@ -69,12 +73,12 @@ impl Journal {
     /// All entries, and the files that cannot be read as one.
     pub fn entries(&self) -> (Vec<Entry>, Vec<PathBuf>) {
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        for name in files::names_in(&self.dir) {
+        for name in self.files.names_in(&self.dir) {
             let path = self.dir.join(name);
-            match files::read(&path) {
+            match self.files.read_json(&path) {
                 Some(entry) => entries.push(entry),
                 // A DEL removed it meanwhile.
-                None if !path.exists() => {}
+                None if !self.files.exists(&path) => {}
                 None => unreadable.push(path),
             }
         }

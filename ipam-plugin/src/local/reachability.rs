@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::files;
+use super::files::{self, Files};
 
 /// STATUS fails after this many misses …
 const MISSES: u32 = 3;
@@ -35,15 +35,17 @@ impl Misses {
 }
 
 /// What a node remembers of reaching etcd for STATUS.
-pub struct Reachability {
+pub struct Reachability<F> {
+    files: F,
     dir: PathBuf,
     name: String,
 }
 
-impl Reachability {
+impl<F: Files> Reachability<F> {
     /// The memory for one network in this state directory.
-    pub fn new(state_dir: &Path, network: &str) -> Self {
+    pub fn new(files: F, state_dir: &Path, network: &str) -> Self {
         Self {
+            files,
             dir: state_dir.join("status"),
             name: files::name_of(&[network]),
         }
@@ -52,14 +54,17 @@ impl Reachability {
     /// etcd was reached: all is forgiven.
     pub fn reached(&self) {
         // If it cannot be removed, STATUS fails early at worst.
-        let _ = files::remove(&self.dir.join(&self.name));
+        let _ = self.files.remove(&self.dir.join(&self.name));
     }
 
     /// etcd was missed at `now` (`CLOCK_BOOTTIME`). Whether that was once too often.
     pub fn missed(&self, now: Duration) -> bool {
-        let before: Misses = files::read(&self.dir.join(&self.name)).unwrap_or_default();
+        let before: Misses = self
+            .files
+            .read_json(&self.dir.join(&self.name))
+            .unwrap_or_default();
         let misses = before.one_more(now);
-        if let Err(error) = files::write_durably(&self.dir, &self.name, &misses) {
+        if let Err(error) = self.files.write_json(&self.dir, &self.name, &misses) {
             tracing::warn!(%error, "the state directory cannot be written; STATUS fails at once");
             return true;
         }

@@ -9,7 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LocalName, Place, files};
+use super::files::Files;
+use super::{LocalName, Place};
 
 /// One release to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,8 @@ pub struct Entry {
 }
 
 /// The spool of one node.
-pub struct Spool {
+pub struct Spool<F> {
+    files: F,
     dir: PathBuf,
 }
 
@@ -40,10 +42,11 @@ pub struct Spooled {
     pub entry: Entry,
 }
 
-impl Spool {
+impl<F: Files> Spool<F> {
     /// The spool in this directory.
-    pub fn new(dir: &Path) -> Self {
+    pub fn new(files: F, dir: &Path) -> Self {
         Self {
+            files,
             dir: dir.to_owned(),
         }
     }
@@ -56,22 +59,22 @@ impl Spool {
             .as_nanos();
         let name = entry.name.file_name();
         let mut file = format!("{stamp:020}-{name}");
-        while self.dir.join(&file).exists() {
+        while self.files.exists(&self.dir.join(&file)) {
             stamp += 1;
             file = format!("{stamp:020}-{name}");
         }
-        files::write_durably(&self.dir, &file, &entry)?;
+        self.files.write_json(&self.dir, &file, &entry)?;
         Ok(Spooled { file, entry })
     }
 
     /// Takes a release out again: it was delivered, or must not be.
     pub fn remove(&self, spooled: &Spooled) -> io::Result<()> {
-        files::remove(&self.dir.join(&spooled.file))
+        self.files.remove(&self.dir.join(&spooled.file))
     }
 
     /// Whether an entry is still to be delivered.
     pub fn holds(&self, spooled: &Spooled) -> bool {
-        self.dir.join(&spooled.file).exists()
+        self.files.exists(&self.dir.join(&spooled.file))
     }
 
     /// All entries, the oldest first. What cannot be read is named in a warning and left.
@@ -86,12 +89,12 @@ impl Spool {
     /// All entries, the oldest first, and the files that cannot be read as one.
     pub fn entries_and_unreadable(&self) -> (Vec<Spooled>, Vec<PathBuf>) {
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
-        for file in files::names_in(&self.dir) {
+        for file in self.files.names_in(&self.dir) {
             let path = self.dir.join(&file);
-            match files::read(&path) {
+            match self.files.read_json(&path) {
                 Some(entry) => entries.push(Spooled { file, entry }),
                 // It was delivered meanwhile.
-                None if !path.exists() => {}
+                None if !self.files.exists(&path) => {}
                 None => unreadable.push(path),
             }
         }
@@ -101,15 +104,15 @@ impl Spool {
     /// Takes out every release of one attachment: it is about to live again.
     pub fn forget(&self, name: &LocalName) -> io::Result<()> {
         let suffix = format!("-{}", name.file_name());
-        for file in files::names_in(&self.dir) {
+        for file in self.files.names_in(&self.dir) {
             let is_its = file.get(20..) == Some(&suffix);
             let entry: Option<Entry> = if is_its {
-                files::read(&self.dir.join(&file))
+                self.files.read_json(&self.dir.join(&file))
             } else {
                 None
             };
             if entry.is_some_and(|entry| entry.name == *name) {
-                files::remove(&self.dir.join(file))?;
+                self.files.remove(&self.dir.join(file))?;
             }
         }
         Ok(())

@@ -9,15 +9,14 @@ use store::clock::Clock as _;
 use store::record::{Kind, OwnerRecord};
 use store::retry::Deadline;
 
-use super::{Call, EtcdStore, allocate_error, budget, now, replay};
+use super::{Call, EtcdStore, allocate_error, budget, replay};
 use crate::cni::args::Args;
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
 use crate::cni::result;
 use crate::config::Wanted;
-use crate::local::lock::Lock;
+use crate::local::machine::Machine;
 use crate::local::marker::{self, Marker};
-use crate::local::memory::Memory;
 use crate::local::{LocalName, Place, journal};
 
 /// What of an ADD's budget is kept for taking everything back.
@@ -30,7 +29,7 @@ const REGISTER_BUDGET: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`CniError`]; whatever was allocated by this call is taken back.
 pub async fn run(
-    call: &Call,
+    call: &Call<impl Machine>,
     target: &Target,
     args: &str,
     out: &mut impl Write,
@@ -41,7 +40,9 @@ pub async fn run(
     let place = place(call)?;
     let name = call.name(target);
 
-    let _lock = Lock::acquire(&config.section().state_dir(), &name)
+    let _lock = call
+        .lock(&name)
+        .await
         .map_err(|error| state_error(call, &error))?;
     // This attachment is about to live: a release of its earlier life must not be delivered now.
     call.spool()
@@ -51,7 +52,7 @@ pub async fn run(
     // Before anything is asked for: what waits there may be what a full range lacks.
     replay::run(call, budget::REPLAY).await;
 
-    let memory = Memory::new(&config.section().state_dir(), &place);
+    let memory = call.memory(&place);
     let store = call.store(&place, memory.read())?;
     let allocation = allocate(call, &args, &name, &place, &store, &wanted).await?;
     if let Err(error) = hand_over(call, &name, &place, &allocation, out, &wanted) {
@@ -66,7 +67,7 @@ pub async fn run(
     Ok(())
 }
 
-fn place(call: &Call) -> Result<Place, CniError> {
+fn place(call: &Call<impl Machine>) -> Result<Place, CniError> {
     // Says what is missing, where something is.
     call.config.etcd().settings()?;
     call.configured_place().ok_or_else(|| {
@@ -77,22 +78,22 @@ fn place(call: &Call) -> Result<Place, CniError> {
     })
 }
 
-async fn allocate(
-    call: &Call,
+async fn allocate<M: Machine>(
+    call: &Call<M>,
     args: &Args,
     name: &LocalName,
     place: &Place,
-    store: &EtcdStore,
+    store: &EtcdStore<M>,
     wanted: &Wanted,
 ) -> Result<Allocation, CniError> {
     let record = OwnerRecord {
         v: store::record::SCHEMA,
-        id: call.clock.random_id(),
+        id: call.clock().random_id(),
         kind: Kind::Allocated,
         addresses: Vec::new(),
         pod: args.pod.clone(),
         boot: call.boot.clone(),
-        created: humantime::format_rfc3339_millis(now()).to_string(),
+        created: humantime::format_rfc3339_millis(call.now()).to_string(),
         cooldown_s: wanted.cooldown.as_secs(),
         plugin: env!("CARGO_PKG_VERSION").to_owned(),
         other: serde_json::Map::new(),
@@ -107,7 +108,7 @@ async fn allocate(
     let budget = call.budget(budget::ADD);
     let deadline = call.deadline(budget.saturating_sub(WAY_BACK).max(budget / 2));
     let allocation = store
-        .allocate(request, &mut call.clock.rng(), deadline)
+        .allocate(request, &mut call.clock().rng(), deadline)
         .await;
     let allocation = allocation.map_err(|error| allocate_error(&error))?;
     tracing::info!(%attachment, addresses = ?allocation.record.addresses, "allocated");
@@ -116,7 +117,7 @@ async fn allocate(
 
 /// Journals and prints the answer; from then on the runtime owns the addresses.
 fn hand_over(
-    call: &Call,
+    call: &Call<impl Machine>,
     name: &LocalName,
     place: &Place,
     allocation: &Allocation,
@@ -153,11 +154,11 @@ fn hand_over(
 }
 
 /// Undoes what this process created. What it found belongs to an interface that lives.
-async fn take_back(
-    call: &Call,
+async fn take_back<M: Machine>(
+    call: &Call<M>,
     name: &LocalName,
     place: &Place,
-    store: &EtcdStore,
+    store: &EtcdStore<M>,
     allocation: &Allocation,
 ) {
     if !allocation.created_here {
@@ -174,11 +175,21 @@ async fn take_back(
 }
 
 /// Writes down the ranges that were used, at most once a day: for listings and metrics only.
-async fn register(call: &Call, place: &Place, store: &EtcdStore, claims: &[Claim]) {
+async fn register<M: Machine>(
+    call: &Call<M>,
+    place: &Place,
+    store: &EtcdStore<M>,
+    claims: &[Claim],
+) {
     for claim in claims {
         let Claim::Any(ranges) = claim else { continue };
-        let registered = Marker::registered(&call.config.section().state_dir(), place, ranges);
-        if registered.is_younger_than(marker::REGISTERED, now()) {
+        let registered = Marker::registered(
+            call.files(),
+            &call.config.section().state_dir(),
+            place,
+            ranges,
+        );
+        if registered.is_younger_than(marker::REGISTERED, call.now()) {
             continue;
         }
         let deadline = Deadline::after(store.clock(), REGISTER_BUDGET);
@@ -194,7 +205,7 @@ async fn register(call: &Call, place: &Place, store: &EtcdStore, claims: &[Claim
     }
 }
 
-fn state_error(call: &Call, error: &std::io::Error) -> CniError {
+fn state_error(call: &Call<impl Machine>, error: &std::io::Error) -> CniError {
     let dir = call.config.section().state_dir();
     let dir = dir.display();
     CniError::new(
@@ -203,7 +214,7 @@ fn state_error(call: &Call, error: &std::io::Error) -> CniError {
     )
 }
 
-fn spool_error(call: &Call, error: &std::io::Error) -> CniError {
+fn spool_error(call: &Call<impl Machine>, error: &std::io::Error) -> CniError {
     let dir = call.config.section().spool_dir();
     let dir = dir.display();
     CniError::new(

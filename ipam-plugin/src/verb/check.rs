@@ -8,6 +8,7 @@ use super::{Call, budget, etcd_error};
 use crate::cni::args::Args;
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
+use crate::local::machine::Machine;
 
 /// Compares the store with `prevResult` (CNI specification, section 4, "CHECK"). Addresses outside
 /// our ranges, routes and interfaces are other plugins' affair.
@@ -15,7 +16,7 @@ use crate::cni::error::{CniError, Code};
 /// # Errors
 /// [`CniError`] with code 106 where the interface holds nothing, 101 where an address that it uses
 /// is not its own.
-pub async fn run(call: &Call, target: &Target, args: &str) -> Result<(), CniError> {
+pub async fn run(call: &Call<impl Machine>, target: &Target, args: &str) -> Result<(), CniError> {
     call.config.readable()?;
     let name = call.name(target);
     let places = call.places(call.journal().read(&name).as_ref());
@@ -59,7 +60,7 @@ pub async fn run(call: &Call, target: &Target, args: &str) -> Result<(), CniErro
 }
 
 /// An address of `prevResult` that lies in our ranges and is not in the record.
-fn foreign(call: &Call, args: &str, record: &OwnerRecord) -> Option<Address> {
+fn foreign(call: &Call<impl Machine>, args: &str, record: &OwnerRecord) -> Option<Address> {
     let claims = call
         .config
         .claims(&Args::parse_leniently(args))

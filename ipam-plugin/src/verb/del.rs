@@ -3,9 +3,10 @@
 
 use store::release::{ReleaseError, Released};
 
-use super::{Call, budget, now, release_error, replay};
+use super::{Call, budget, release_error, replay};
 use crate::cni::command::Target;
 use crate::cni::error::{CniError, Code};
+use crate::local::machine::Machine;
 use crate::local::spool::{Entry, Spooled};
 use crate::local::{LocalName, Place, journal};
 
@@ -13,7 +14,7 @@ use crate::local::{LocalName, Place, journal};
 ///
 /// # Errors
 /// [`CniError`] only where the release could be neither delivered nor spooled.
-pub async fn run(call: &Call, target: &Target) -> Result<(), CniError> {
+pub async fn run(call: &Call<impl Machine>, target: &Target) -> Result<(), CniError> {
     let name = call.name(target);
     let journalled = call.journal().read(&name);
     let places = call.places(journalled.as_ref());
@@ -24,7 +25,7 @@ pub async fn run(call: &Call, target: &Target) -> Result<(), CniError> {
     for place in places {
         // An intent that cannot be spooled is carried out all the same, but then it must succeed.
         let entry = entry(&name, Some(place.clone()), journalled.as_ref());
-        releases.push((place, call.spool().add(entry, now())));
+        releases.push((place, call.spool().add(entry, call.now())));
     }
     // Without a spool entry the journal is all that a repeated DEL could go by.
     let all_spooled = releases.iter().all(|(_, spooled)| spooled.is_ok());
@@ -62,9 +63,9 @@ fn entry(name: &LocalName, place: Option<Place>, journalled: Option<&journal::En
     }
 }
 
-fn spool_for_later(call: &Call, name: &LocalName) -> Result<(), CniError> {
+fn spool_for_later(call: &Call<impl Machine>, name: &LocalName) -> Result<(), CniError> {
     let entry = entry(name, None, None);
-    call.spool().add(entry, now()).map_err(|error| {
+    call.spool().add(entry, call.now()).map_err(|error| {
         CniError::new(
             Code::Io,
             format!("no etcd settings, and the release cannot be spooled either: {error}"),
@@ -81,7 +82,7 @@ fn spool_for_later(call: &Call, name: &LocalName) -> Result<(), CniError> {
 
 /// Releases at one place. `false`: not yet, but it is spooled.
 async fn release(
-    call: &Call,
+    call: &Call<impl Machine>,
     name: &LocalName,
     place: &Place,
     spooled: std::io::Result<Spooled>,

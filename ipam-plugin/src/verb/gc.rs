@@ -7,8 +7,8 @@ use store::inspect::Owner;
 use super::{Call, EtcdStore, budget, etcd_error, replay};
 use crate::cni::error::{CniError, Code};
 use crate::config::ValidAttachment;
-use crate::local::lock::Lock;
-use crate::local::{LocalName, Place, identity};
+use crate::local::machine::Machine;
+use crate::local::{LocalName, Place};
 
 /// An empty list is believed only if the node holds at most this many attachments of the network:
 /// a runtime that lost its cache must not free a node.
@@ -19,7 +19,7 @@ const BELIEVED_EMPTY: usize = 3;
 ///
 /// # Errors
 /// [`CniError`] after everything was tried, if anything failed.
-pub async fn run(call: &Call) -> Result<(), CniError> {
+pub async fn run(call: &Call<impl Machine>) -> Result<(), CniError> {
     call.config.readable()?;
     let Some(valid) = call.config.valid_attachments()? else {
         return Ok(());
@@ -38,7 +38,7 @@ pub async fn run(call: &Call) -> Result<(), CniError> {
     problem.map_or(Ok(()), Err)
 }
 
-fn places(call: &Call) -> Vec<Place> {
+fn places(call: &Call<impl Machine>) -> Vec<Place> {
     if call.config.network_etcd().has_endpoints() {
         return call.configured_place().into_iter().collect();
     }
@@ -50,7 +50,11 @@ fn places(call: &Call) -> Vec<Place> {
     }
 }
 
-async fn collect(call: &Call, place: &Place, valid: &[ValidAttachment]) -> Result<(), CniError> {
+async fn collect(
+    call: &Call<impl Machine>,
+    place: &Place,
+    valid: &[ValidAttachment],
+) -> Result<(), CniError> {
     let store = call.store(place, None)?;
     let deadline = call.deadline(call.budget(budget::GC));
     let network = call.config.name();
@@ -95,13 +99,20 @@ fn is_listed(valid: &[ValidAttachment], owner: &Owner) -> bool {
 }
 
 /// Whether the record is of this boot and younger than `gc_min_age`.
-fn is_young(call: &Call, owner: &Owner, youngest: Duration) -> bool {
+fn is_young(call: &Call<impl Machine>, owner: &Owner, youngest: Duration) -> bool {
     let boot = &owner.record.boot;
-    let age = identity::since_boot().saturating_sub(Duration::from_millis(boot.started_ms));
+    let age = call
+        .machine
+        .since_boot()
+        .saturating_sub(Duration::from_millis(boot.started_ms));
     boot.id == call.boot.id && age < youngest
 }
 
-async fn release(call: &Call, store: &EtcdStore, owner: &Owner) -> Result<(), CniError> {
+async fn release<M: Machine>(
+    call: &Call<M>,
+    store: &EtcdStore<M>,
+    owner: &Owner,
+) -> Result<(), CniError> {
     let attachment = &owner.attachment;
     let name = LocalName {
         network: attachment.network.clone(),
@@ -109,7 +120,7 @@ async fn release(call: &Call, store: &EtcdStore, owner: &Owner) -> Result<(), Cn
         interface: attachment.interface.clone(),
     };
     // An ADD of it that runs now makes it valid, whatever the list says.
-    let lock = Lock::try_acquire(&call.config.section().state_dir(), &name);
+    let lock = call.try_lock(&name);
     let Ok(Some(_lock)) = lock else { return Ok(()) };
     let deadline = call.deadline(call.budget(budget::GC));
     let released = store.release_listed(owner, deadline).await;

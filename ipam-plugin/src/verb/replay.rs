@@ -5,23 +5,23 @@ use std::time::Duration;
 use store::release::{ReleaseError, Released};
 use store::retry::Deadline;
 
-use super::{Call, now};
+use super::Call;
 use crate::local::Place;
-use crate::local::lock::Lock;
+use crate::local::machine::Machine;
 use crate::local::marker::{self, Marker};
 use crate::local::spool::Spooled;
 
 /// Delivers what can be delivered within `budget`.
-pub async fn run(call: &Call, budget: Duration) {
+pub async fn run(call: &Call<impl Machine>, budget: Duration) {
     let entries = call.spool().entries();
     if entries.is_empty() {
         return;
     }
-    let deadline = Deadline::after(&call.clock, budget);
+    let deadline = Deadline::after(call.clock(), budget);
     let here = call.configured_place();
     let mut out_of_reach: Vec<Place> = Vec::new();
     for spooled in entries {
-        if deadline.remaining(&call.clock).is_zero() {
+        if deadline.remaining(call.clock()).is_zero() {
             return;
         }
         let place = match &spooled.entry.place {
@@ -34,11 +34,12 @@ pub async fn run(call: &Call, budget: Duration) {
         };
         // An etcd that is gone for good must not cost every call of the node a timeout. The one
         // that this call is about is always tried.
-        let elsewhere = Marker::out_of_reach(&call.config.section().state_dir(), &place);
+        let elsewhere =
+            Marker::out_of_reach(call.files(), &call.config.section().state_dir(), &place);
         let elsewhere = Some(elsewhere).filter(|_| here.as_ref() != Some(&place));
         if elsewhere
             .as_ref()
-            .is_some_and(|it| it.is_younger_than(marker::OUT_OF_REACH, now()))
+            .is_some_and(|it| it.is_younger_than(marker::OUT_OF_REACH, call.now()))
         {
             out_of_reach.push(place);
             continue;
@@ -56,9 +57,13 @@ pub async fn run(call: &Call, budget: Duration) {
     }
 }
 
-async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), ReleaseError> {
+async fn deliver(
+    call: &Call<impl Machine>,
+    spooled: &Spooled,
+    place: &Place,
+) -> Result<(), ReleaseError> {
     let name = &spooled.entry.name;
-    let lock = Lock::try_acquire(&call.config.section().state_dir(), name);
+    let lock = call.try_lock(name);
     // An ADD of the same attachment has begun a new life, or another call delivers this one.
     let Ok(Some(_lock)) = lock else { return Ok(()) };
     if !call.spool().holds(spooled) {
@@ -70,7 +75,7 @@ async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), Re
     };
     let store_id = spooled.entry.store_id.as_deref();
     // One try: what is out of reach must not hold up the call that this one stands beside.
-    let deadline = Deadline::after(&call.clock, Duration::ZERO);
+    let deadline = Deadline::after(call.clock(), Duration::ZERO);
     match store.release(&attachment, store_id, deadline).await {
         // Where nobody knew the store, this one need not be the one that holds the addresses.
         Ok(Released::Nothing) if spooled.entry.place.is_none() && !is_of_node_file(call, place) => {
@@ -87,6 +92,6 @@ async fn deliver(call: &Call, spooled: &Spooled, place: &Place) -> Result<(), Re
     Ok(())
 }
 
-fn is_of_node_file(call: &Call, place: &Place) -> bool {
+fn is_of_node_file(call: &Call<impl Machine>, place: &Place) -> bool {
     call.place_of_node_file().as_ref() == Some(place)
 }

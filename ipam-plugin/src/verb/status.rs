@@ -6,8 +6,7 @@ use store::retry::Deadline;
 use super::{Call, EtcdStore, allocate_error, budget, refusal, replay};
 use crate::cni::args::Args;
 use crate::cni::error::{CniError, Code};
-use crate::local::identity;
-use crate::local::memory::Memory;
+use crate::local::machine::Machine;
 use crate::local::reachability::Reachability;
 
 /// Asks the store (CNI specification, section 4, "STATUS"). A runtime asks every few seconds and
@@ -15,16 +14,17 @@ use crate::local::reachability::Reachability;
 ///
 /// # Errors
 /// [`CniError`] with code 50 where an ADD would fail.
-pub async fn run(call: &Call) -> Result<(), CniError> {
+pub async fn run(call: &Call<impl Machine>) -> Result<(), CniError> {
     let config = &call.config;
     config.readable()?;
     config.etcd().settings()?;
     let Some(place) = call.configured_place() else {
         return Ok(());
     };
-    let memory = Memory::new(&config.section().state_dir(), &place);
+    let memory = call.memory(&place);
     let store = call.store(&place, memory.read())?;
-    let reachability = Reachability::new(&config.section().state_dir(), config.name());
+    let reachability =
+        Reachability::new(call.files(), &config.section().state_dir(), config.name());
     let deadline = call.deadline(call.budget(budget::STATUS));
     match store.readiness(deadline).await {
         Ok(readiness) => {
@@ -33,7 +33,7 @@ pub async fn run(call: &Call) -> Result<(), CniError> {
         }
         Err(error) if error.is_transient() => {
             tracing::warn!(%error, "etcd was missed");
-            if reachability.missed(identity::since_boot()) {
+            if reachability.missed(call.machine.since_boot()) {
                 return Err(CniError::new(Code::NotAvailable, error.to_string()));
             }
             return Ok(());
@@ -47,10 +47,14 @@ pub async fn run(call: &Call) -> Result<(), CniError> {
     Ok(())
 }
 
-async fn has_room(call: &Call, store: &EtcdStore, deadline: Deadline) -> Result<(), CniError> {
+async fn has_room<M: Machine>(
+    call: &Call<M>,
+    store: &EtcdStore<M>,
+    deadline: Deadline,
+) -> Result<(), CniError> {
     for claim in call.config.claims(&Args::default())? {
         let room = store
-            .has_room(&claim, &mut call.clock.rng(), deadline)
+            .has_room(&claim, &mut call.clock().rng(), deadline)
             .await;
         room.map_err(|error| not_available(&allocate_error(&error)))?;
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ipam_plugin::local::files::write_durably;
+use ipam_plugin::local::disk::Disk;
+use ipam_plugin::local::files::Files as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -131,7 +132,7 @@ impl Report {
         }
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| io::Error::other("it is not the name of a file"))?;
-        write_durably(folder, name, self)
+        Disk.write_json(folder, name, self)
     }
 
     /// Reads a file back.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use lease_gc::pods::{Reading, Source};
+use lease_gc::pods::{Opened, Reading, Source as _};
 use store::clock::Clock;
 use store::clock::random_id;
 use store::collect::Survey;
@@ -124,10 +124,10 @@ pub async fn run<E: Etcd, C: Clock>(
     })
 }
 
-const fn name(source: &Source) -> &'static str {
+const fn name(source: &Opened) -> &'static str {
     match source {
-        Source::Kubernetes(_) => "kubernetes",
-        Source::File(_) => "file",
+        Opened::Kubernetes(_) => "kubernetes",
+        Opened::File(_) => "file",
     }
 }
 

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use ipam_plugin::config::NetworkConfig;
+use lease_gc::pods::Source as _;
 use store::clock::Clock;
 use store::import::{ImportError, Terms};
 use store::key::DEFAULT_PREFIX;

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use lease_gc::evidence::{Evidence, Finding, KeepReason, Witness, judge};
-use lease_gc::pods::{Reading, Source, SourceError};
+use lease_gc::pods::{Opened, Reading, Source as _, SourceError};
 use store::address::Address;
 use store::inspect::Owner;
 
@@ -21,7 +21,7 @@ pub enum Life {
 /// The pods that live, read whole.
 #[derive(Debug)]
 pub struct Lives {
-    source: Source,
+    source: Opened,
     reading: Reading,
     cluster: String,
 }
@@ -31,7 +31,7 @@ impl Lives {
     ///
     /// # Errors
     /// Where they cannot be read whole, or it is not plausible that these are all.
-    pub async fn read(source: Source, cluster: &str) -> Result<Self, SourceError> {
+    pub async fn read(source: Opened, cluster: &str) -> Result<Self, SourceError> {
         let reading = source.read().await?;
         reading.plausible(true)?;
         Ok(Self {

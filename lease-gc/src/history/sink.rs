@@ -2,30 +2,36 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read as _, Result, Seek as _, SeekFrom, Write};
+use std::io::{Read as _, Result, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use store::address::Address;
 
+use super::Output;
 use super::tenancy::Tenancy;
 
 /// How much of the file's end is read to see what was written last (bytes).
 const TAIL: u64 = 1 << 20;
 
-/// A file, which is only ever appended to, or standard output.
-#[derive(Debug)]
+/// What takes lines.
 pub(super) struct Sink {
-    file: Option<File>,
+    to: To,
     last_revision: Option<i64>,
     /// The lines of the last revisions, which may be told again.
     known: HashSet<(i64, String, Address)>,
 }
 
+enum To {
+    /// Only ever appended to.
+    File(File),
+    Output(Output),
+}
+
 impl Sink {
-    /// Standard output remembers nothing: what is told again is written again.
-    pub(super) fn standard_output() -> Self {
+    /// What is told again is written again.
+    pub(super) fn output(output: Output) -> Self {
         Self {
-            file: None,
+            to: To::Output(output),
             last_revision: None,
             known: HashSet::new(),
         }
@@ -59,7 +65,7 @@ impl Sink {
             .filter(|line: &Tenancy| line.cluster == cluster)
             .collect();
         Ok(Self {
-            file: Some(file),
+            to: To::File(file),
             last_revision: lines.iter().map(|line| line.revision).max(),
             known: lines.iter().map(Tenancy::key).collect(),
         })
@@ -81,19 +87,19 @@ impl Sink {
             serde_json::to_writer(&mut text, line)?;
             text.push(b'\n');
         }
-        if let Some(file) = &mut self.file {
-            file.write_all(&text)?;
-        } else {
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(&text)?;
-            stdout.flush()?;
+        match &mut self.to {
+            To::File(file) => file.write_all(&text)?,
+            To::Output(output) => output(&text)?,
         }
         Ok(new.len())
     }
 
     /// Makes sure that a power cut loses nothing that was written.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.as_ref().map_or(Ok(()), File::sync_data)
+        match &self.to {
+            To::File(file) => file.sync_data(),
+            To::Output(_) => Ok(()),
+        }
     }
 }
 

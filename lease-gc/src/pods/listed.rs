@@ -13,5 +13,5 @@ mod pod;
 pub(super) use identified::Identified;
 pub(super) use lease::ListedLease;
 pub(super) use network::{ListedDefinition, ListedRequest};
-pub(super) use node::ListedNode;
-pub(super) use pod::ListedPod;
+pub use node::ListedNode;
+pub use pod::ListedPod;

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use store::clock::Clock as _;
+use store::clock::Clock;
 use store::collect::{Fenced, Listed};
+use store::coordination::Coordination;
 use store::election::Fence;
 use store::etcd::EtcdError;
 use store::inspect::Owner;
@@ -20,14 +21,14 @@ use crate::chain::chain;
 use crate::collector::Collector;
 use crate::events::{About, Event};
 use crate::evidence::Evidence;
-use crate::pods::{Source, SourceError};
+use crate::pods::{Source, SourceError, View};
 use crate::report::{Conflict, Release, SweepReport};
 
 /// How old the evidence may get while the releases wait for their turn. The rest is for the next
 /// sweep.
 const EVIDENCE_AGE: Duration = Duration::from_mins(1);
 
-impl Collector {
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     /// How many records one sweep can release while its evidence is fresh.
     pub(super) fn most_releases(&self) -> usize {
         let most = u64::from(self.max_releases_per_second.get()) * EVIDENCE_AGE.as_secs();
@@ -38,7 +39,7 @@ impl Collector {
         &self,
         mut judged: Judged,
         fence: &Fence,
-        source: &Source,
+        source: &V::Source,
         report: &mut SweepReport,
     ) -> Result<(), VoidReason> {
         self.release(judged.take_dead(), fence, source, report)
@@ -55,7 +56,7 @@ impl Collector {
         &self,
         dead: Vec<(Owner, Evidence)>,
         fence: &Fence,
-        source: &Source,
+        source: &V::Source,
         report: &mut SweepReport,
     ) -> Result<(), VoidReason> {
         let clock = self.store.clock();
@@ -69,7 +70,7 @@ impl Collector {
             pace.next().await;
             match self.release_one(&owner, evidence, fence, source).await? {
                 Ok(()) => {
-                    let release = release(&owner, evidence);
+                    let release = release(&owner, evidence, self.now());
                     self.tell_release(&owner, evidence, &release);
                     report.release(release);
                 }
@@ -88,7 +89,7 @@ impl Collector {
         owner: &Owner,
         evidence: Evidence,
         fence: &Fence,
-        source: &Source,
+        source: &V::Source,
     ) -> Result<Result<(), Withheld>, VoidReason> {
         if needs_direct_look(evidence) {
             let pod = &owner.record.pod;
@@ -132,6 +133,9 @@ impl Collector {
             note: format!("{addresses} released: {}", evidence.meaning()),
             warning: false,
         });
+        if let Some(released) = &self.released {
+            released(owner, evidence);
+        }
     }
 
     async fn adopt_all(

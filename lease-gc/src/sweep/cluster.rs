@@ -1,14 +1,16 @@
 //! Which Kubernetes cluster this is. Two clusters that share an etcd and, by mistake, a name must
 //! not judge each other's pods.
 
+use store::clock::Clock;
 use store::collect::Survey;
+use store::coordination::Coordination;
 
 use super::act::committed;
 use super::{Mode, VoidReason};
 use crate::collector::{Collector, FatalError};
-use crate::pods::Source;
+use crate::pods::{Source, View};
 
-impl Collector {
+impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     /// Makes sure that the pods that can be seen from here are those of the cluster that goes by
     /// this name in the store.
     ///
@@ -23,7 +25,7 @@ impl Collector {
     /// The same in a sweep, which also records what the first collector of a cluster finds.
     pub(super) async fn check_cluster(
         &self,
-        source: &Source,
+        source: &V::Source,
         mode: Mode<'_>,
         survey: &Survey,
     ) -> Result<(), VoidReason> {
@@ -45,7 +47,7 @@ impl Collector {
 
     /// The uid that is to be recorded; `None` where it is, or where the pods come from a file that
     /// does not tell.
-    async fn known_as(&self, source: &Source) -> Result<Option<String>, VoidReason> {
+    async fn known_as(&self, source: &V::Source) -> Result<Option<String>, VoidReason> {
         let Some(uid) = source.cluster_uid().await? else {
             return Ok(None);
         };

@@ -5,7 +5,6 @@ use std::mem::take;
 use std::time::{Duration, SystemTime};
 
 use store::address::Address;
-use store::clock::random_id;
 use store::collect::Listed;
 use store::inspect::{Damaged, Owner};
 use store::key::holder_name;
@@ -208,8 +207,14 @@ impl<'a> Desk<'a> {
     }
 
     /// The last address was taken: looks which addresses of living pods nobody holds. Those that
-    /// were missing before are to be adopted, as records that were `created` now (RFC 3339).
-    pub(super) fn look_for_missing(&mut self, cluster: &str, created: &str) {
+    /// were missing before are to be adopted, as records with ids from `new_id` that were `created`
+    /// now (RFC 3339).
+    pub(super) fn look_for_missing(
+        &mut self,
+        cluster: &str,
+        new_id: impl FnMut() -> String,
+        created: &str,
+    ) {
         let held = |_: &Space, address| self.held.contains(&address);
         let missing = adoption::missing(self.living, &self.places, held);
         if missing.ambiguous > 0 {
@@ -225,7 +230,7 @@ impl<'a> Desk<'a> {
         });
         // As with the dead: the next sweep finds the others.
         due.truncate(self.judged.limit());
-        self.judged.missing = adoption::records(due, cluster, self.living, random_id, created);
+        self.judged.missing = adoption::records(due, cluster, self.living, new_id, created);
     }
 
     /// Everything was read, and counts from now on: what is to be done.

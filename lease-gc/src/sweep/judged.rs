@@ -102,24 +102,24 @@ impl Judged {
     }
 
     /// Says what would be released.
-    pub(super) fn would_release(&self, report: &mut SweepReport) {
+    pub(super) fn would_release(&self, now: Timestamp, report: &mut SweepReport) {
         for (owner, evidence) in &self.dead {
             tracing::info!(
                 key = owner.judged.key,
                 evidence = evidence.as_str(),
                 "would be released"
             );
-            report.release(release(owner, *evidence));
+            report.release(release(owner, *evidence, now));
         }
     }
 }
 
-/// A record's release, as the report tells it.
-pub(super) fn release(owner: &Owner, evidence: Evidence) -> Release {
+/// A record's release at this time, as the report tells it.
+pub(super) fn release(owner: &Owner, evidence: Evidence, at: Timestamp) -> Release {
     let pod = &owner.record.pod;
     let named = !pod.name.is_empty();
     Release {
-        at: Timestamp::now(),
+        at,
         addresses: owner
             .record
             .addresses

@@ -1,6 +1,6 @@
 //! The configured ranges and how full they are, counted while the addresses are read.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use store::address::Address;
 use store::collect::Listed;
@@ -13,7 +13,7 @@ use crate::report::{Count, RangeReport};
 
 /// Every configured range, by its space.
 #[derive(Debug, Default)]
-pub(super) struct Ranges(HashMap<Space, Vec<Configured>>);
+pub(super) struct Ranges(BTreeMap<Space, Vec<Configured>>);
 
 /// One configured range.
 #[derive(Debug)]

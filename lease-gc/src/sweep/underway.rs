@@ -3,30 +3,41 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use store::clock::Clock as _;
+use store::clock::Clock;
 
 use super::VoidReason;
 use crate::chain::chain;
-use crate::collector::Collector;
+use crate::metrics::Metrics;
 use crate::report::SweepReport;
+use crate::status::Status;
 
 /// Why a sweep ends that nobody ended.
 const GIVEN_UP: &str = "it was given up: this process leads no longer, or was told to end";
 
 /// A sweep that goes on. Dropped before its end it was given up.
-pub(super) struct Underway<'a> {
-    collector: &'a Collector,
+pub(super) struct Underway<'a, C: Clock> {
+    clock: &'a C,
+    metrics: &'a Metrics,
+    status: &'a Status,
     began: Duration,
     report: SweepReport,
 }
 
-impl<'a> Underway<'a> {
-    pub(super) fn begin(collector: &'a Collector) -> Self {
-        let mut report = SweepReport::new(Timestamp::now());
+impl<'a, C: Clock> Underway<'a, C> {
+    /// A sweep that begins now, which is `wall` by the wall clock.
+    pub(super) fn begin(
+        clock: &'a C,
+        wall: Timestamp,
+        metrics: &'a Metrics,
+        status: &'a Status,
+    ) -> Self {
+        let mut report = SweepReport::new(wall);
         report.error = Some(GIVEN_UP.to_owned());
         Self {
-            collector,
-            began: collector.store.clock().monotonic(),
+            clock,
+            metrics,
+            status,
+            began: clock.monotonic(),
             report,
         }
     }
@@ -47,17 +58,16 @@ impl<'a> Underway<'a> {
     }
 
     fn measure(&mut self) {
-        let now = self.collector.store.clock().monotonic();
-        self.report.duration = now.saturating_sub(self.began);
+        self.report.duration = self.clock.monotonic().saturating_sub(self.began);
     }
 }
 
-impl Drop for Underway<'_> {
+impl<C: Clock> Drop for Underway<'_, C> {
     fn drop(&mut self) {
         self.measure();
         log(&self.report);
-        self.collector.metrics.swept(&self.report);
-        self.collector.status.swept(self.report.clone());
+        self.metrics.swept(&self.report);
+        self.status.swept(self.report.clone());
     }
 }
 

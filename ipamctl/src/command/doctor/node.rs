@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ipam_plugin::config::IpamSection;
-use ipam_plugin::local::{files, identity};
+use ipam_plugin::local::disk::Disk;
+use ipam_plugin::local::files::Files as _;
+use ipam_plugin::local::identity;
 use store::clock::Clock;
 use store::etcd::EtcdError;
 use store::rights::Right;
@@ -102,7 +104,7 @@ impl Node {
             directory(key, dir, findings);
         }
         spool(&self.spool_dir, now, findings);
-        let journal = files::names_in(&self.state_dir.join("journal"));
+        let journal = Disk.names_in(&self.state_dir.join("journal"));
         findings.ok(
             "journal",
             format!(
@@ -186,7 +188,7 @@ fn try_to_write(dir: &Path) -> io::Result<()> {
 }
 
 fn spool(dir: &Path, now: SystemTime, findings: &mut Findings) {
-    let waiting = files::names_in(dir);
+    let waiting = Disk.names_in(dir);
     let Some(oldest) = waiting.first() else {
         return findings.ok("spool", "no release waits in the spool");
     };

@@ -4,6 +4,7 @@
 use ipam_plugin::cni::error::CniError;
 use ipam_plugin::config::{EtcdAccess, NetworkConfig, NodeFile};
 use ipam_plugin::local;
+use ipam_plugin::local::disk::Disk;
 use ipam_plugin::local::memory::Memory;
 use store::gate::Gate;
 
@@ -111,7 +112,7 @@ impl Place {
             cluster: cluster.clone(),
             node: node.unwrap_or_default().to_owned(),
         };
-        let memory = Memory::new(&config.section().state_dir(), &place);
+        let memory = Memory::new(Disk, &config.section().state_dir(), &place);
         Target {
             access: self.own.clone().over(config.etcd().clone()),
             gate: Gate {

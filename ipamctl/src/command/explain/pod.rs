@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use ipam_plugin::cni::args::Args;
-use lease_gc::pods::{NetworkRequest, Source, SourceError};
+use lease_gc::pods::{NetworkRequest, Opened, SourceError};
 use store::clock::Clock;
 use store::record::Pod;
 use store::txn::Etcd;
@@ -78,7 +78,7 @@ pub(super) async fn explain<E: Etcd, C: Clock>(
 async fn network<E: Etcd, C: Clock>(
     place: &Place,
     open: &impl Fn(Target) -> anyhow::Result<Context<E, C>>,
-    source: &Source,
+    source: &Opened,
     pod: &PodName,
     request: &NetworkRequest,
     selection: &Selection,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use ipam_plugin::local::disk::Disk;
 use ipam_plugin::local::journal::{Entry, Journal};
 use ipam_plugin::local::{identity, memory};
 use serde::Serialize;
@@ -100,7 +101,7 @@ pub async fn run<E: Etcd, C: Clock>(
         known => store_id(context, known.as_deref()).await?,
     };
     let boot = identity::boot();
-    let (entries, unreadable) = Journal::new(state_dir).entries();
+    let (entries, unreadable) = Journal::new(Disk, state_dir).entries();
     let mut claims = sorted(entries, unreadable, &store_id, &boot);
     tell(&claims, output);
     // A node that holds nothing says so.
@@ -109,7 +110,7 @@ pub async fn run<E: Etcd, C: Clock>(
         .entry((here.cluster.clone(), here.node.clone()))
         .or_default();
 
-    let furthest = memory::furthest(state_dir, &store_id).unwrap_or_default();
+    let furthest = memory::furthest(&Disk, state_dir, &store_id).unwrap_or_default();
     let reported = humantime::format_rfc3339_seconds(context.store.clock().wall()).to_string();
     let mut reports = Vec::new();
     for ((cluster, node), claims_of_it) in claims.by_name {

@@ -10,9 +10,9 @@ use crate::pods::{Node, Readiness};
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 /// A node, read from a Node object of the API. One without a name is an error.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Object")]
-pub(in crate::pods) struct ListedNode {
+pub struct ListedNode {
     /// The node.
     pub node: Node,
 }

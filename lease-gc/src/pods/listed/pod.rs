@@ -6,9 +6,9 @@ use super::network_status::{address, named};
 use crate::pods::{NamedAddress, Pod};
 
 /// A pod, read from a Pod object of the API. One without a namespace, a name or a uid is an error.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Object")]
-pub(in crate::pods) struct ListedPod {
+pub struct ListedPod {
     /// The pod.
     pub pod: Pod,
     /// Whether its network-status annotation or an address of its status cannot be read.

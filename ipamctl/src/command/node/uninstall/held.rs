@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use ipam_plugin::local::LocalName;
+use ipam_plugin::local::disk::Disk;
 use ipam_plugin::local::journal::Journal;
 use ipam_plugin::local::spool::Spool;
 use serde::Serialize;
@@ -94,11 +95,11 @@ impl Holdings {
 }
 
 fn of_node(here: &Here, mut all: ByName) -> Holdings {
-    let (entries, unreadable) = Journal::new(&here.state_dir).entries();
+    let (entries, unreadable) = Journal::new(Disk, &here.state_dir).entries();
     for entry in &entries {
         note(&mut all, parts(&entry.name), Some(&entry.record), "journal");
     }
-    let (spooled, unread) = Spool::new(&here.spool_dir).entries_and_unreadable();
+    let (spooled, unread) = Spool::new(Disk, &here.spool_dir).entries_and_unreadable();
     for spooled in &spooled {
         note(&mut all, parts(&spooled.entry.name), None, "spool");
     }

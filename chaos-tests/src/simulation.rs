@@ -1,0 +1,4 @@
+//! The real code in virtual time: one thread, and every choice from one seed.
+
+pub mod clock;
+pub mod etcd;
