@@ -35,7 +35,9 @@ pub(super) struct Answer {
 
 impl Server {
     pub(super) async fn connect(endpoint: &str) -> Result<Self> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?.connect().await?;
+        let channel = Endpoint::from_shared(endpoint.to_owned())?
+            .connect()
+            .await?;
         let settings = Settings {
             endpoints: vec![endpoint.to_owned()],
             ..Settings::default()
@@ -61,9 +63,9 @@ impl Server {
         }
         let all = DeleteOptions::new().with_all_keys();
         raw.delete("", Some(all)).await?;
-        // A write makes sure that there is something to compact.
-        raw.put("last", "", None).await?;
-        raw.delete("last", None).await?;
+        // Something to compact, which no stretch of the requests contains.
+        raw.put("0", "", None).await?;
+        raw.delete("0", None).await?;
         let header = self.client.txn(&Txn::default()).await?.header;
         raw.compact(header.revision, Some(CompactionOptions::new()))
             .await?;

@@ -255,7 +255,9 @@ impl Cluster {
             member.process += 1;
         }
         state.leader = Some(0);
+        let term = state.model.header().raft_term;
         (state.observer)(What::Line(history::Line {
+            term,
             line,
             from: by.line,
             revision: by.revision(),
