@@ -32,7 +32,7 @@ mod schema;
 mod validity;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 

@@ -4,4 +4,7 @@ pub mod clock;
 pub mod collector;
 pub mod etcd;
 pub mod kubernetes;
+pub mod node;
 pub mod process;
+pub mod recorder;
+pub mod runtime;

@@ -290,7 +290,7 @@ impl<'a> Facts<'a> {
                     known.end.get_or_insert(moment);
                 }
             }
-            What::Healed => self.healed = Some(moment),
+            What::Healed => self.healed = self.healed.or(Some(moment)),
             What::End(end) => self.end = Some((moment, end)),
             What::Run(_) | What::Probe(_) | What::Process(_) => {}
         }
