@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod binaries;
 pub mod certs;
+pub mod cli;
 pub mod checks;
 pub mod cluster;
 pub mod collector;
