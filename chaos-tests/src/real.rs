@@ -12,6 +12,7 @@ pub mod control_plane;
 pub mod driver;
 pub mod faults;
 pub mod isolation;
+pub mod lossy;
 pub mod member;
 pub mod network;
 pub mod nodes;
