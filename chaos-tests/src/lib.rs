@@ -37,6 +37,7 @@ pub mod loopback;
 pub mod machine;
 pub mod metrics;
 pub mod model;
+pub mod mutants;
 pub mod namespace;
 pub mod node;
 pub mod plugin;

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use store::txn::Header;
 
+use crate::install::Install;
+
 pub use lease::Lease;
 pub use log::{Change, Commit};
 pub use refused::Refused;
@@ -40,6 +42,17 @@ pub enum Version {
     V3_4,
     /// 3.5.30.
     V3_5,
+}
+
+impl Version {
+    /// That of an installed etcd; `None` for one that the model does not know.
+    pub fn of(install: &Install) -> Option<Self> {
+        match install.version {
+            [3, 4, _] => Some(Self::V3_4),
+            [3, 5, _] => Some(Self::V3_5),
+            _ => None,
+        }
+    }
 }
 
 /// A key with all that etcd holds of it.
@@ -96,6 +109,16 @@ impl Model {
         Self {
             max_txn_ops,
             ..self
+        }
+    }
+
+    /// A cluster that holds nothing, has compacted all it ever held, and stands at this revision and term.
+    pub fn emptied(version: Version, header: Header) -> Self {
+        Self {
+            revision: header.revision,
+            compacted: header.revision,
+            term: header.raft_term,
+            ..Self::new(version)
         }
     }
 

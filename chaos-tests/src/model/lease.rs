@@ -33,6 +33,11 @@ impl Model {
         Ok(number)
     }
 
+    /// Lets the next lease that is granted have this number.
+    pub const fn number_next_lease(&mut self, number: i64) {
+        self.next_lease = number;
+    }
+
     /// Lets a lease begin anew: `false` if it has ended.
     pub fn keep_alive(&mut self, number: i64, now: Duration) -> bool {
         match self.leases.get_mut(&number) {

@@ -68,7 +68,7 @@ impl Model {
     }
 
     fn check_leases(&self, txn: &Txn, path: &Path) -> Result<(), Refused> {
-        self.check(txn, path, &|op| match op {
+        check(txn, path, &|op| match op {
             Op::PutLeased(_, _, lease) if lease.0 != 0 && !self.leases.contains_key(&lease.0) => {
                 Err(Refused::NoLease)
             }
@@ -77,30 +77,12 @@ impl Model {
     }
 
     fn check_revisions(&self, txn: &Txn, path: &Path) -> Result<(), Refused> {
-        self.check(txn, path, &|op| match op {
+        check(txn, path, &|op| match op {
             Op::Get(Get { revision: 0, .. }) => Ok(()),
             Op::Get(get) if get.revision > self.revision => Err(Refused::FutureRevision),
             Op::Get(get) if get.revision < self.compacted => Err(Refused::Compacted),
             _ => Ok(()),
         })
-    }
-
-    /// Checks every operation that will be carried out.
-    fn check(
-        &self,
-        txn: &Txn,
-        path: &Path,
-        rule: &impl Fn(&Op) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
-        let mut within = path.within.iter();
-        for op in path.branch(txn) {
-            if let (Op::Txn(inner), Some(path)) = (op, within_of(op, &mut within)) {
-                self.check(inner, path, rule)?;
-            } else {
-                rule(op)?;
-            }
-        }
-        Ok(())
     }
 
     fn apply(&mut self, txn: &Txn, path: &Path, changes: &mut Vec<Change>) -> TxnReply {
@@ -165,10 +147,21 @@ impl Model {
     }
 }
 
-/// The path of a transaction within.
-fn within_of<'a>(op: &Op, within: &mut impl Iterator<Item = &'a Path>) -> Option<&'a Path> {
-    match op {
-        Op::Txn(_) => within.next(),
-        _ => None,
+/// Checks every operation that will be carried out.
+fn check(
+    txn: &Txn,
+    path: &Path,
+    rule: &impl Fn(&Op) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    let mut within = path.within.iter();
+    for op in path.branch(txn) {
+        match op {
+            Op::Txn(inner) => match within.next() {
+                Some(path) => check(inner, path, rule)?,
+                None => {}
+            },
+            op => rule(op)?,
+        }
     }
+    Ok(())
 }

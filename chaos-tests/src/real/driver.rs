@@ -180,7 +180,12 @@ fn play(
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<()> {
     thread::scope(|scope| {
+        let recorded = |stage: &Stage| {
+            lab.cluster.recorded(stage.observer.consumed());
+            Ok(())
+        };
         let background = [
+            repeat(scope, stage, "the log", Duration::from_millis(50), recorded),
             repeat(
                 scope,
                 stage,

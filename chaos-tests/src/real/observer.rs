@@ -123,7 +123,8 @@ impl Observer {
     /// etcd goes on with another line of its history, which shares this much with the one before.
     pub fn turn_to(&self, line: Line) {
         let mut position = self.shared.position();
-        position.left.insert(position.line, self.consumed());
+        let left = position.line;
+        position.left.insert(left, self.consumed());
         position.line = line.line;
         position.turn += 1;
         // One that counted before goes on where it was left.

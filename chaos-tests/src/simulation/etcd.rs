@@ -255,10 +255,12 @@ impl Cluster {
             member.process += 1;
         }
         state.leader = Some(0);
+        let term = state.model.header().raft_term;
         (state.observer)(What::Line(history::Line {
             line,
             from: by.line,
             revision: by.revision(),
+            term,
         }));
         drop(state);
         self.keep_leases();

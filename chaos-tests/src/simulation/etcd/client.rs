@@ -85,7 +85,7 @@ impl SimEtcd {
             }
         }
         if silent {
-            tokio::time::sleep(CONNECT_TIMEOUT - HEAD_START).await;
+            tokio::time::sleep(CONNECT_TIMEOUT.saturating_sub(HEAD_START)).await;
         }
         self.cluster.state().tally.unreachable += 1;
         Err(EtcdError::Unreachable("no member connects".to_owned()))
@@ -141,7 +141,7 @@ impl Etcd for SimEtcd {
     async fn txn(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
         match self.call(Request::Txn(txn.clone())).await?.1 {
             Answer::Txn(reply) => Ok(reply),
-            other => Err(other.is_wrong()),
+            _ => Err(Answer::to_another_question()),
         }
     }
 }
@@ -152,14 +152,14 @@ impl Coordination for SimEtcd {
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, EtcdError> {
         match self.call(Request::Grant(ttl)).await?.1 {
             Answer::Lease(lease) => Ok(lease),
-            other => Err(other.is_wrong()),
+            _ => Err(Answer::to_another_question()),
         }
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<bool, EtcdError> {
         match self.call(Request::KeepAlive(lease)).await?.1 {
             Answer::Alive(alive) => Ok(alive),
-            other => Err(other.is_wrong()),
+            _ => Err(Answer::to_another_question()),
         }
     }
 

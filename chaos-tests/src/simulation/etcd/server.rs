@@ -36,8 +36,8 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// An answer to something else than what was asked; no request has one.
-    pub(super) fn is_wrong(&self) -> EtcdError {
+    /// What a caller says who was answered another question, which happens to none.
+    pub(super) fn to_another_question() -> EtcdError {
         EtcdError::Settings("the simulation answers another question".to_owned())
     }
 }

@@ -104,7 +104,7 @@ impl Watch for SimWatch {
     async fn next(&mut self) -> Result<Changes, EtcdError> {
         loop {
             let cluster = self.cluster.clone();
-            let changed = cluster.shared.changed.notified();
+            let news = cluster.shared.changed.notified();
             let look = self.look(&mut cluster.state());
             if !matches!(look, Look::Silent(_)) {
                 self.silent_since = None;
@@ -119,7 +119,7 @@ impl Watch for SimWatch {
                 Look::Ended(error) => return Err(error),
                 Look::Quiet(header) => {
                     self.next = self.next.max(header.revision + 1);
-                    if tokio::time::timeout(PROGRESS, changed).await.is_err() {
+                    if tokio::time::timeout(PROGRESS, news).await.is_err() {
                         return Ok(Changes {
                             header,
                             changes: Vec::new(),
@@ -129,7 +129,7 @@ impl Watch for SimWatch {
                 Look::Silent(limit) => {
                     let since = *self.silent_since.get_or_insert_with(Instant::now);
                     let left = limit.saturating_sub(since.elapsed());
-                    if tokio::time::timeout(left, changed).await.is_err() {
+                    if tokio::time::timeout(left, news).await.is_err() {
                         return Err(EtcdError::Unknown {
                             endpoint: endpoint(self.member),
                             reason: "nothing was heard for too long".to_owned(),
