@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod cluster;
 pub mod containers;
 pub mod control_plane;
+mod disk;
 pub mod driver;
 pub mod faults;
 pub mod isolation;

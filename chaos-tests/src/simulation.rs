@@ -2,3 +2,6 @@
 
 pub mod clock;
 pub mod etcd;
+pub mod node;
+pub mod recorder;
+pub mod runtime;

@@ -58,7 +58,6 @@ impl Fault for Restored {
             line: LINES.fetch_add(1, Ordering::Relaxed),
             from: before.line,
             revision: self.revision,
-            // Elections decide that; who asks is told.
             term: 0,
         });
         self.before = Some(before);
