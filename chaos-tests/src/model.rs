@@ -130,6 +130,11 @@ impl Model {
         }
     }
 
+    /// Whether a key exists.
+    pub fn has(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
     /// Every key that there is now.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Kept)> {
         self.keys.iter().map(|(key, kept)| (&**key, kept))

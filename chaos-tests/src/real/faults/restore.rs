@@ -58,7 +58,7 @@ impl Fault for Restored {
             line: LINES.fetch_add(1, Ordering::Relaxed),
             from: before.line,
             revision: self.revision,
-            ..Line::default()
+            term: 0,
         });
         self.before = Some(before);
         all.iter().try_for_each(|member| member.start(&[]))
@@ -89,10 +89,9 @@ impl Fault for Restored {
             fs::rename(member.disk().join("before"), member.data())?;
         }
         lab.cluster.set_line(Line {
-            line: before.line,
             from: lab.cluster.line().line,
             revision: self.revision,
-            ..Line::default()
+            ..before
         });
         all.iter().try_for_each(|member| member.start(&[]))
     }

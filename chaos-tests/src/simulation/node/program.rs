@@ -1,0 +1,90 @@
+//! The plugin as a program of a simulated machine.
+
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use ipam_plugin::cni::command::Environment;
+use ipam_plugin::cni::error::CniError;
+use ipam_plugin::config::NetworkConfig;
+use ipam_plugin::local::machine::Machine;
+use ipam_plugin::verb::{self, Call, budget};
+
+use super::{Process, SimMachine};
+
+/// The name that the plugin is called by.
+const BINARY: &str = "etcd-ipam";
+
+/// What a runtime calls the plugin with.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The environment.
+    pub environment: Environment,
+    /// Standard input.
+    pub config: String,
+}
+
+/// A program that answers calls, on whatever it makes of the machine that it is started on.
+pub type Program =
+    Rc<dyn Fn(SimMachine, Invocation, Stdout) -> LocalBoxFuture<'static, Result<(), CniError>>>;
+
+/// The real plugin, on each machine as `decorate` leaves it.
+pub fn plugin<M: Machine + 'static>(decorate: impl Fn(SimMachine) -> M + 'static) -> Program {
+    Rc::new(move |machine, invocation, mut out| {
+        let process = machine.process().clone();
+        let machine = decorate(machine);
+        Box::pin(async move {
+            let Invocation {
+                environment,
+                config,
+            } = invocation;
+            let config = NetworkConfig::parse(config.as_bytes())?;
+            config.version().allows(&environment.command)?;
+            let call = Call::new(machine, config, None, BINARY.to_owned());
+            let end = call.budget(budget::of(&environment.command)) + budget::GRACE;
+            process.set_alarm(Duration::from_secs(end.as_secs() + 1));
+            verb::run(&call, &environment, &mut out).await
+        })
+    })
+}
+
+/// The standard output of a process.
+#[derive(Clone)]
+pub struct Stdout {
+    process: Process,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Stdout {
+    /// That of this process.
+    pub fn of(process: &Process) -> Self {
+        Self {
+            process: process.clone(),
+            written: Arc::default(),
+        }
+    }
+
+    /// What was written.
+    pub fn take(&self) -> Vec<u8> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut written)
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let lives = self.process.step();
+        if lives && self.process.is_unread() {
+            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+        }
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
