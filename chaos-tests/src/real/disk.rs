@@ -17,7 +17,11 @@ const SIZE: u64 = 320 << 20;
 
 /// Tells the file system that its disk is gone, without a last flush: `FS_IOC_SHUTDOWN` with
 /// `EXT4_GOING_FLAGS_NOLOGFLUSH`. Nothing else that Debian always has makes such a call.
+/// The canary is written by the same process, so that nobody has the time to write it back.
 const CUT: &str = r#"
+open(my $canary, ">", "$ARGV[0]/canary") or die "canary: $!\n";
+print $canary "canary";
+close($canary) or die "canary: $!\n";
 open(my $mount, "<", $ARGV[0]) or die "$ARGV[0]: $!\n";
 my $how = pack("L", 2);
 ioctl($mount, 0x8004587d, $how) or die "shutdown: $!\n";
@@ -63,7 +67,7 @@ impl Disk {
         done(Command::new("sync").arg("-f").arg(&self.mount)).map(|_| ())
     }
 
-    /// What was not synced is gone from now on, and nothing can be written any more.
+    /// Writes a file, and what was not synced is gone from now on, and nothing can be written any more.
     pub(super) fn cut_power(&self) -> Result<()> {
         done(Command::new("perl").args(["-e", CUT]).arg(&self.mount)).map(|_| ())
     }
@@ -79,6 +83,13 @@ impl Disk {
         self.unmount()?;
         fs::remove_file(&self.image)?;
         Ok(())
+    }
+
+    /// Whether it has forgotten what was written just before its power was cut.
+    pub(super) fn has_forgotten(&self) -> bool {
+        // The name may have gone to the disk together with what others synced.
+        let canary = fs::read(self.mount.join("canary"));
+        canary.unwrap_or_default().is_empty()
     }
 
     /// Where it is mounted.
