@@ -108,7 +108,7 @@ pub(super) fn is_read_only(txn: &Txn) -> bool {
 }
 
 /// Whether the alarm for want of space stops it. etcd does not look for puts in the transactions within.
-pub(super) fn takes_space(txn: &Txn) -> bool {
+pub(crate) fn takes_space(txn: &Txn) -> bool {
     let mut ops = txn.then.iter().chain(&txn.otherwise);
     ops.any(|op| matches!(op, Op::Put(..) | Op::PutLeased(..)))
 }
