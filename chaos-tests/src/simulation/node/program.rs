@@ -75,12 +75,13 @@ impl Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let lives = self.process.step();
-        if lives && self.process.is_unread() {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+        if self.process.step() {
+            if self.process.is_unread() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            }
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.extend_from_slice(bytes);
         }
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
