@@ -58,10 +58,14 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// A server that listens.
+    /// A server that listens, somewhere on loopback.
     pub fn start() -> Result<Self> {
+        Self::start_at(Place::free()?)
+    }
+
+    /// A server that listens here.
+    pub fn start_at(place: Place) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("kubernetes-").tempdir()?;
-        let place = Place::free()?;
         let authority = Authority::new(home.path(), "kubernetes-ca")?;
         let token = hex();
         let mut kubernetes = Self {

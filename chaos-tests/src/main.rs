@@ -1,3 +1,7 @@
 //! `chaos`: proves the promises while etcd is being broken.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chaos_tests::cli::main()
+}

@@ -1,11 +1,13 @@
 //! Planted bugs: proof that the checkers can fail.
 //!
 //! Each takes one rule away, at a seam of the product: between it and etcd ([`etcd`]), the machine that
-//! it runs on, or the cluster that it reads. The product itself has no switch for them, and the same
+//! it runs on ([`machine`]), or the cluster that it reads ([`view`]). The product itself has no switch for them, and the same
 //! planted bug works in a simulation and in a real process.
 
 pub mod etcd;
+pub mod machine;
 mod request;
+pub mod view;
 
 use std::str::FromStr;
 
@@ -90,6 +92,15 @@ mutants! {
     /// Where etcd has no space left, a release does not fall back to deletes alone.
     NoSpaceStopsRelease = "no_space_stops_release" by Plugin,
 
+    /// Locks are not taken: an ADD and the delivery of a spooled release may overlap.
+    NoLock = "no_lock" by Plugin,
+    /// What was delivered, or overtaken by an ADD, stays in the spool.
+    SpoolNeverCleared = "spool_never_cleared" by Plugin,
+    /// A DEL does not write its intent into the spool, and says that it did.
+    IntentNotSpooled = "intent_not_spooled" by Plugin,
+    /// Records do not say in which boot of the node they were made.
+    BootForgotten = "boot_forgotten" by Plugin,
+
     /// The collector releases a record without comparing that it is what was judged.
     ReleaseUnguarded = "release_unguarded" by Collector,
     /// The collector's writes do not compare the election key.
@@ -102,6 +113,20 @@ mutants! {
     NewestByCommit = "newest_by_commit" by Collector,
     /// Records without a pod uid count as of one pod.
     EmptyUidsAreEqual = "empty_uids_are_equal" by Collector,
+    /// Whatever ran on a node that is not Ready is taken for dead.
+    SilentIsDead = "silent_is_dead" by Collector,
+    /// An out-of-service taint counts as long as it stands, also on a node that is Ready again.
+    TaintForEver = "taint_for_ever" by Collector,
+    /// A pod that has failed or succeeded is taken for dead.
+    FailedIsDead = "failed_is_dead" by Collector,
+    /// A pod that is being deleted is taken for dead.
+    TerminatingIsDead = "terminating_is_dead" by Collector,
+    /// The config hash of a static pod is not known as its uid.
+    StaticPodsUnknown = "static_pods_unknown" by Collector,
+    /// Nothing need stand for long, and nobody is asked again before a release.
+    NoGrace = "no_grace" by Collector,
+    /// The records of a node are released as soon as its Node object is gone.
+    NodeGoneAtOnce = "node_gone_at_once" by Collector,
 }
 
 impl FromStr for Mutant {

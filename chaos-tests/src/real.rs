@@ -4,11 +4,26 @@
 //! All of it lives in an [`isolation`]. There is one [`Network`] and one [`Cluster`] in it, and the
 //! harness itself is on the network too.
 
+pub mod calls;
+pub mod catalogue;
 pub mod cluster;
+pub mod containers;
+pub mod control_plane;
+mod disk;
+pub mod driver;
 pub mod faults;
 pub mod isolation;
+pub mod lossy;
 pub mod member;
 pub mod network;
+pub mod nodes;
+pub mod observer;
+pub mod plan;
+pub mod prober;
+pub mod recorder;
+pub mod replicas;
+pub mod stage;
+pub mod workload;
 
 use anyhow::Result;
 

@@ -117,7 +117,7 @@ impl Case<'_, '_> {
 
     fn name_not_gone(&self) -> Option<String> {
         let pod = self.record.pod;
-        let long_ago = (self.released.at + ROUNDING).checked_sub(self.facts.run.grace)?;
+        let long_ago = (self.released.at + ROUNDING).saturating_sub(self.facts.run.grace);
         let (cluster, _) = self.node();
         let truth = &self.facts.truth;
         truth

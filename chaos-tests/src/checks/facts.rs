@@ -290,7 +290,7 @@ impl<'a> Facts<'a> {
                     known.end.get_or_insert(moment);
                 }
             }
-            What::Healed => self.healed = Some(moment),
+            What::Healed => self.healed = self.healed.or(Some(moment)),
             What::End(end) => self.end = Some((moment, end)),
             What::Run(_) | What::Probe(_) | What::Process(_) => {}
         }
@@ -361,6 +361,14 @@ impl<'a> Facts<'a> {
     /// Whether what was seen at `seen` may have happened before `moment`.
     pub fn before(&self, seen: Moment, moment: Moment) -> bool {
         seen < moment || (!self.exact && seen.at <= moment.at.saturating_add(LAG))
+    }
+
+    /// How many calls of the plugin were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        let calls = self.calls.iter();
+        calls
+            .map(|call| u64::from(call.acknowledged().is_some()))
+            .sum()
     }
 
     /// The record of a version.

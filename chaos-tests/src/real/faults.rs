@@ -1,13 +1,18 @@
 //! What is done to the servers and to the network, each with a proof that it had an effect.
 
 pub mod access;
+pub mod calls;
+pub mod collectors;
 pub mod delay;
 pub mod fsync;
+pub mod kubernetes;
 pub mod leadership;
 pub mod maintenance;
 pub mod membership;
+pub mod nodes;
 pub mod packets;
 pub mod partitions;
+pub mod power;
 pub mod processes;
 pub mod restore;
 mod rules;
@@ -27,6 +32,7 @@ use crate::real::faults::maintenance::{Compacted, Defragmented};
 use crate::real::faults::membership::Replaced;
 use crate::real::faults::packets::{Lost, Narrow};
 use crate::real::faults::partitions::{Cut, CutOff};
+use crate::real::faults::power::PowerLost;
 use crate::real::faults::processes::{Killed, Paused};
 use crate::real::faults::restore::Restored;
 use crate::real::faults::space::{DiskFull, QuotaReached};
@@ -67,7 +73,7 @@ pub trait Fault: Send {
 }
 
 /// The kinds of faults of servers and network, in no order.
-pub const KINDS: [&str; 29] = [
+pub const KINDS: [&str; 30] = [
     "leader_killed",
     "follower_killed",
     "all_killed",
@@ -95,6 +101,7 @@ pub const KINDS: [&str; 29] = [
     "disk_full",
     "fsync_slow",
     "fsync_failing",
+    "power_lost",
     "snapshot_restored",
     "credentials_revoked",
 ];
@@ -132,6 +139,7 @@ pub fn make(kind: &str, random: &mut StdRng) -> Option<Box<dyn Fault>> {
         "disk_full" => Box::new(DiskFull::new(single)),
         "fsync_slow" => Box::new(Fsync::new(Disk::Slow, single)),
         "fsync_failing" => Box::new(Fsync::new(Disk::Failing, single)),
+        "power_lost" => Box::new(PowerLost::new(anybody)),
         "snapshot_restored" => Box::<Restored>::default(),
         "credentials_revoked" => Box::<Revoked>::default(),
         _ => return None,

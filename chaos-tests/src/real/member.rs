@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
@@ -277,6 +278,17 @@ impl Member {
         self.raw()?.get("\0").map(|_| ())
     }
 
+    /// Waits until it answers together with a majority.
+    pub fn wait_until_ready(&self) -> Result<()> {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            match self.read() {
+                Err(_) if Instant::now() < patience => thread::sleep(Duration::from_millis(20)),
+                answer => return answer.with_context(|| self.name().to_owned()),
+            }
+        }
+    }
+
     /// Saves a snapshot to this file.
     pub fn save_snapshot(&self, file: &Path) -> Result<()> {
         let mut command = Command::new(self.install.directory.join("etcdctl"));
@@ -311,7 +323,7 @@ impl Member {
 }
 
 /// What a command says, which must succeed.
-fn done(command: &mut Command) -> Result<String> {
+pub(super) fn done(command: &mut Command) -> Result<String> {
     let line = format!("{command:?}");
     let command = std::mem::replace(command, Command::new("true"));
     let output = process::run(command, "", Finish::Normal)?;
