@@ -76,8 +76,8 @@ impl Default for Settings {
     }
 }
 
-/// Hears what collectors say.
-pub type Recorder = Arc<dyn Fn(What) + Send + Sync>;
+/// Hears what collectors say, and how they end.
+pub type Observer = Arc<dyn Fn(What) + Send + Sync>;
 
 /// A machine on which a collector may run: one replica of the deployment.
 pub struct Replica {
@@ -88,7 +88,7 @@ pub struct Replica {
     wall: Wall,
     rng: StdRng,
     began: Instant,
-    recorder: Recorder,
+    observer: Observer,
     schedule: Schedule,
     metrics: Arc<Metrics>,
     started: u32,
@@ -116,7 +116,7 @@ impl Replica {
         wall: Wall,
         rng: StdRng,
         began: Instant,
-        recorder: Recorder,
+        observer: Observer,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             name: name.to_owned(),
@@ -126,7 +126,7 @@ impl Replica {
             wall,
             rng,
             began,
-            recorder,
+            observer,
             schedule: Schedule::parse("* * * * *")?,
             metrics: Arc::new(Metrics::new(&Labels::default(), "simulated")?),
             started: 0,
@@ -165,9 +165,9 @@ impl Replica {
         let every = self.settings.sweep_every;
         let (terminate, told) = watch::channel(false);
         let body = async move { collect(&collector, every, told).await };
-        let (recorder, start) = (Arc::clone(&self.recorder), Instant::now());
+        let (observer, start) = (Arc::clone(&self.observer), Instant::now());
         let process = Process::start(body, move |how| {
-            recorder(What::Process(ended(&how, start.elapsed())));
+            observer(What::Process(ended(&how, start.elapsed())));
         });
         self.running = Some(Running {
             process,
@@ -189,7 +189,7 @@ impl Replica {
             memory: None,
         };
         let cluster = self.kubernetes.name().to_owned();
-        let (recorder, collector) = (Arc::clone(&self.recorder), identity.to_owned());
+        let (observer, collector) = (Arc::clone(&self.observer), identity.to_owned());
         Collector {
             store: Store::new(
                 Measured::new(etcd, Arc::clone(&self.metrics)),
@@ -217,7 +217,7 @@ impl Replica {
             metrics: Arc::clone(&self.metrics),
             events: None,
             released: Some(Box::new(move |owner, evidence| {
-                recorder(What::Released(history::Released {
+                observer(What::Released(history::Released {
                     collector: collector.clone(),
                     key: owner.judged.key.clone(),
                     evidence: evidence.as_str().to_owned(),

@@ -7,7 +7,11 @@ use crate::history::{Node, What};
 /// A container whose pod went and whose DEL was lost; released after a time.
 fn lost(wait: u64, evidence: &str) -> Story {
     let mut story = Story::new();
-    story.pods("a", true).add("a", ip(10)).down("a", ip(10)).pods("a", false);
+    story
+        .pods("a", true)
+        .add("a", ip(10))
+        .down("a", ip(10))
+        .pods("a", false);
     story.wait(wait).collect("a", ip(10), evidence);
     story
 }
@@ -23,7 +27,11 @@ fn a_pod_is_gone_for_too_short_a_time_or_not_at_all() {
     assert_found(&mut lost(40_000, "pod_gone"), "evidence");
     assert_found(&mut lost(40_000, "name_gone"), "evidence");
     let mut there = Story::new();
-    there.pods("a", true).add("a", ip(10)).down("a", ip(10)).wait(60_000);
+    there
+        .pods("a", true)
+        .add("a", ip(10))
+        .down("a", ip(10))
+        .wait(60_000);
     there.collect("a", ip(10), "pod_gone");
     assert_found(&mut there, "evidence");
 }
@@ -31,7 +39,11 @@ fn a_pod_is_gone_for_too_short_a_time_or_not_at_all() {
 #[test]
 fn a_running_container_loses_its_record() {
     let mut story = Story::new();
-    story.pods("a", true).add("a", ip(10)).pods("a", false).wait(60_000);
+    story
+        .pods("a", true)
+        .add("a", ip(10))
+        .pods("a", false)
+        .wait(60_000);
     story.collect("a", ip(10), "pod_gone").down("a", ip(10));
     assert_eq!(found(story.end()), ["holding", "evidence"]);
 }
@@ -39,8 +51,15 @@ fn a_running_container_loses_its_record() {
 #[test]
 fn a_node_that_is_not_ready_proves_nothing() {
     let mut story = Story::new();
-    story.tell(What::Node(Node { ready: false, ..node() }));
-    story.pods("a", true).add("a", ip(10)).down("a", ip(10)).pods("a", false);
+    story.tell(What::Node(Node {
+        ready: false,
+        ..node()
+    }));
+    story
+        .pods("a", true)
+        .add("a", ip(10))
+        .down("a", ip(10))
+        .pods("a", false);
     story.wait(100_000).collect("a", ip(10), "pod_gone");
     assert_found(&mut story, "evidence");
 }
@@ -78,7 +97,10 @@ fn superseded_is_true_or_not() {
             (story.owner("a2"), Some(newer.to_string())),
             (story.address(ip(11)), Some(holder)),
         ];
-        story.commit(changes).answer(add, &[ip(11)]).up("a2", ip(11));
+        story
+            .commit(changes)
+            .answer(add, &[ip(11)])
+            .up("a2", ip(11));
         story.wait(45_000).collect("a", ip(10), "superseded");
         story
     };
@@ -92,7 +114,10 @@ fn the_operators_word_counts_also_against_a_running_container() {
     let deleted = |wait: u64| {
         let mut story = Story::new();
         story.pods("a", true).add("a", ip(10)).pods("a", false);
-        story.tell(What::Node(Node { exists: false, ..node() }));
+        story.tell(What::Node(Node {
+            exists: false,
+            ..node()
+        }));
         story.wait(wait).collect("a", ip(10), "node_gone");
         // Another may have the address, though the first still answers for it.
         story.rested(ip(10)).add("b", ip(10)).down("a", ip(10));
@@ -103,8 +128,14 @@ fn the_operators_word_counts_also_against_a_running_container() {
     let tainted = |out_of_service: bool, ready: bool| {
         let mut story = Story::new();
         story.pods("a", true).add("a", ip(10)).pods("a", false);
-        story.tell(What::Node(Node { out_of_service, ready, ..node() }));
-        story.collect("a", ip(10), "out_of_service").down("a", ip(10));
+        story.tell(What::Node(Node {
+            out_of_service,
+            ready,
+            ..node()
+        }));
+        story
+            .collect("a", ip(10), "out_of_service")
+            .down("a", ip(10));
         story
     };
     assert_passes(tainted(true, false).end());
@@ -128,8 +159,15 @@ fn a_release_that_nobody_committed_is_a_lie() {
 fn a_collector_releases_while_another_leads_or_nobody() {
     for leader in [Some("lease-gc-2"), None] {
         let mut story = Story::new();
-        story.pods("a", true).add("a", ip(10)).down("a", ip(10)).pods("a", false);
-        story.wait(60_000).lead(leader).collect("a", ip(10), "pod_gone");
+        story
+            .pods("a", true)
+            .add("a", ip(10))
+            .down("a", ip(10))
+            .pods("a", false);
+        story
+            .wait(60_000)
+            .lead(leader)
+            .collect("a", ip(10), "pod_gone");
         story.lead(None).lead(Some(LEADER));
         assert_found(&mut story, "fencing");
     }
@@ -138,7 +176,11 @@ fn a_collector_releases_while_another_leads_or_nobody() {
 #[test]
 fn a_collector_that_does_not_say_what_it_released_is_known_by_its_name() {
     let mut story = Story::new();
-    story.pods("a", true).add("a", ip(10)).down("a", ip(10)).pods("a", false);
+    story
+        .pods("a", true)
+        .add("a", ip(10))
+        .down("a", ip(10))
+        .pods("a", false);
     story.wait(60_000).lead(None);
     story.free_by("a", ip(10), Some(LEADER)).lead(Some(LEADER));
     assert_found(&mut story, "fencing");
@@ -147,7 +189,12 @@ fn a_collector_that_does_not_say_what_it_released_is_known_by_its_name() {
 #[test]
 fn one_that_takes_the_credit_for_a_del_is_forgiven() {
     let mut story = Story::of("real");
-    story.pods("a", true).add("a", ip(10)).pods("a", false).wait(60_000).lead(None);
+    story
+        .pods("a", true)
+        .add("a", ip(10))
+        .pods("a", false)
+        .wait(60_000)
+        .lead(None);
     story.del("a", ip(10));
     let key = story.owner("a");
     story.tell(What::Released(crate::history::Released {

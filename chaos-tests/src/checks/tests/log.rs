@@ -45,7 +45,12 @@ fn what_stands_in_the_store_after_a_restore_is_what_stood_there_then() {
     let del = story.invoke("DEL", "a");
     story.free("a", ip(10)).answer(del, &[]);
     // And forward to what it was.
-    story.tell(What::Line(Line { line: 0, from: 0, revision: end, term: 64 }));
+    story.tell(What::Line(Line {
+        line: 0,
+        from: 0,
+        revision: end,
+        term: 64,
+    }));
     let mut healed = Story::new();
     healed.history = std::mem::take(&mut story.history);
     (healed.at, healed.revision) = (story.at, end);
@@ -63,7 +68,11 @@ fn a_gap_makes_the_run_void_and_silences_whoever_reads_the_log() {
     assert!(verdict.void[0].contains("revision"), "{:?}", verdict.void);
     // The containers need no log to be judged by.
     let mut story = Story::new();
-    story.up("a", ip(10)).up("b", ip(10)).down("a", ip(10)).down("b", ip(10));
+    story
+        .up("a", ip(10))
+        .up("b", ip(10))
+        .down("a", ip(10))
+        .down("b", ip(10));
     story.revision += 1;
     assert_eq!(found(story.end()), ["lifetimes"]);
 }
@@ -86,7 +95,12 @@ fn a_restored_store_may_leave_revisions_out_but_once() {
 #[test]
 fn a_commit_of_a_line_that_does_not_count_is_a_gap() {
     let mut story = Story::new();
-    story.tell(What::Line(Line { line: 1, from: 0, revision: 3, term: 2 }));
+    story.tell(What::Line(Line {
+        line: 1,
+        from: 0,
+        revision: 3,
+        term: 2,
+    }));
     assert_eq!(check(story.end()).outcome, Outcome::Void);
 }
 
@@ -98,7 +112,10 @@ fn a_key_or_value_that_is_not_documented() {
         ("addr/default/010.000.000.009", Some(r#"{"kind":"dream"}"#)),
         ("owner/default/n1/lan/a", Some("{}")),
         ("owner/default/n1/lan/a/eth0", Some("{")),
-        ("owner/default/n1/lan/a/eth0", Some(r#"{"v":2,"id":"x","addresses":[]}"#)),
+        (
+            "owner/default/n1/lan/a/eth0",
+            Some(r#"{"v":2,"id":"x","addresses":[]}"#),
+        ),
         ("gc/default/leader", Some("me")),
         ("gc/default/crown", Some("me")),
         ("meta/store", Some("mine")),
@@ -107,7 +124,9 @@ fn a_key_or_value_that_is_not_documented() {
     for (key, value) in values {
         let mut story = Story::new();
         let key = format!("/etcd-ipam/v1/{key}");
-        story.commit([(key.clone(), value.map(str::to_owned))]).commit([(key, None)]);
+        story
+            .commit([(key.clone(), value.map(str::to_owned))])
+            .commit([(key, None)]);
         assert_found(&mut story, "schema");
     }
     let mut story = Story::new();
@@ -122,7 +141,9 @@ fn a_look_that_contradicts_the_log_or_is_stale() {
         let call = story.invoke("ADD", "a");
         story.take("a", ip(10)).answer(call, &[ip(10)]);
         let revision = story.revision - back;
-        story.look_at(call, "a", present, false, revision).up("a", ip(10));
+        story
+            .look_at(call, "a", present, false, revision)
+            .up("a", ip(10));
         story
     };
     assert_passes(looked(true, 0).end());

@@ -31,9 +31,17 @@ fn two_containers_have_one_address() {
 #[test]
 fn a_duplicate_behind_a_shorter_one_is_found() {
     let mut story = Story::new();
-    story.add("a", ip(10)).up("b", ip(10)).down("b", ip(10)).up("c", ip(10)).down("c", ip(10));
+    story
+        .add("a", ip(10))
+        .up("b", ip(10))
+        .down("b", ip(10))
+        .up("c", ip(10))
+        .down("c", ip(10));
     let verdict = super::super::check(story.end());
-    let lifetimes = verdict.violations.iter().filter(|one| one.check == "lifetimes");
+    let lifetimes = verdict
+        .violations
+        .iter()
+        .filter(|one| one.check == "lifetimes");
     assert_eq!(lifetimes.count(), 2);
 }
 
@@ -66,7 +74,10 @@ fn a_log_that_is_seen_late_is_no_reason() {
 fn an_add_answers_before_it_has_written() {
     let mut story = Story::new();
     let call = story.invoke("ADD", "a");
-    story.answer(call, &[ip(10)]).take("a", ip(10)).up("a", ip(10));
+    story
+        .answer(call, &[ip(10)])
+        .take("a", ip(10))
+        .up("a", ip(10));
     assert_found(&mut story, "acknowledged");
 }
 
@@ -74,7 +85,10 @@ fn an_add_answers_before_it_has_written() {
 fn an_add_answers_another_address_than_it_has_written() {
     let mut story = Story::new();
     let call = story.invoke("ADD", "a");
-    story.take("a", ip(10)).answer(call, &[ip(11)]).up("a", ip(10));
+    story
+        .take("a", ip(10))
+        .answer(call, &[ip(11)])
+        .up("a", ip(10));
     assert_found(&mut story, "acknowledged");
 }
 
@@ -99,7 +113,11 @@ fn a_repeated_add_must_stamp_the_record() {
 fn a_look_after_an_add_finds_nothing() {
     let mut story = Story::new();
     let call = story.invoke("ADD", "a");
-    story.take("a", ip(10)).answer(call, &[ip(10)]).look(call, "a", false).up("a", ip(10));
+    story
+        .take("a", ip(10))
+        .answer(call, &[ip(10)])
+        .look(call, "a", false)
+        .up("a", ip(10));
     assert_found(&mut story, "acknowledged");
 }
 
@@ -138,7 +156,10 @@ fn a_del_succeeds_and_leaves_the_record() {
         let mut story = Story::new();
         story.add("a", ip(10)).down("a", ip(10));
         let call = story.invoke("DEL", "a");
-        story.answer(call, &[]).look_at(call, "a", true, spooled, 0).wait(1000);
+        story
+            .answer(call, &[])
+            .look_at(call, "a", true, spooled, 0)
+            .wait(1000);
         // In the end somebody tidies up.
         story.free("a", ip(10));
         story
@@ -153,15 +174,25 @@ fn a_late_request_of_a_killed_add_is_nobodys_fault() {
     let add = story.invoke("ADD", "a");
     story.outcome(add, Outcome::Unknown);
     let del = story.invoke("DEL", "a");
-    story.answer(del, &[]).take("a", ip(10)).look(del, "a", true).free("a", ip(10));
+    story
+        .answer(del, &[])
+        .take("a", ip(10))
+        .look(del, "a", true)
+        .free("a", ip(10));
     // The DEL was over; what is left is for the next one.
     let mut again = Story::new();
     let add = again.invoke("ADD", "a");
     again.outcome(add, Outcome::Unknown);
     let del = again.invoke("DEL", "a");
-    again.answer(del, &[]).take("a", ip(10)).look(del, "a", true);
+    again
+        .answer(del, &[])
+        .take("a", ip(10))
+        .look(del, "a", true);
     let del = again.invoke("DEL", "a");
-    again.free("a", ip(10)).answer(del, &[]).look(del, "a", false);
+    again
+        .free("a", ip(10))
+        .answer(del, &[])
+        .look(del, "a", false);
     assert_passes(again.end());
     assert_passes(story.end());
 }
@@ -184,7 +215,11 @@ fn a_record_goes_without_a_release() {
 #[test]
 fn an_old_del_is_no_reason_for_a_new_record_to_go() {
     let mut story = Story::new();
-    story.add("a", ip(10)).del("a", ip(10)).add("a", ip(11)).down("a", ip(11));
+    story
+        .add("a", ip(10))
+        .del("a", ip(10))
+        .add("a", ip(11))
+        .down("a", ip(11));
     story.free("a", ip(11));
     assert_found(&mut story, "explained");
 }
@@ -266,7 +301,9 @@ fn an_address_does_not_rest() {
             story.tell(What::FaultProven(fault(1, kind)));
         }
         story.del("a", ip(10)).wait(1000);
-        story.commit([(story.address(ip(10)), None)]).add("b", ip(10));
+        story
+            .commit([(story.address(ip(10)), None)])
+            .add("b", ip(10));
         if let Some(kind) = kind {
             story.tell(What::FaultEnds(fault(1, kind)));
         }
@@ -297,7 +334,11 @@ fn a_store_from_the_past_gives_out_an_address() {
         let add = story.invoke("ADD", "a");
         story.take("a", ip(10));
         if acknowledged {
-            story.answer(add, &[ip(10)]).up("a", ip(10)).down("a", ip(10)).invoke("DEL", "a");
+            story
+                .answer(add, &[ip(10)])
+                .up("a", ip(10))
+                .down("a", ip(10))
+                .invoke("DEL", "a");
         }
         story.free("a", ip(10));
         if !acknowledged {
@@ -333,7 +374,10 @@ fn two_answer_for_one_address_or_one_that_is_gone() {
         story.free("a", ip(10));
         story
     };
-    assert_found(&mut probed(&["02:00:00:00:00:01", "02:00:00:00:00:02"], true, 0), "probes");
+    assert_found(
+        &mut probed(&["02:00:00:00:00:01", "02:00:00:00:00:02"], true, 0),
+        "probes",
+    );
     assert_found(&mut probed(&["02:00:00:00:00:01"], false, 1500), "probes");
     assert_passes(probed(&["02:00:00:00:00:01"], false, 500).end());
     assert_passes(probed(&["02:00:00:00:00:01", "02:00:00:00:00:01"], true, 0).end());

@@ -9,7 +9,11 @@ use crate::history::{History, Outcome as Ended, Process, What};
 fn assert_void(history: &History, why: &str) {
     let verdict = check(history);
     assert_eq!(verdict.outcome, Outcome::Void, "{verdict:#?}");
-    assert!(verdict.void.iter().any(|one| one.contains(why)), "{:?}", verdict.void);
+    assert!(
+        verdict.void.iter().any(|one| one.contains(why)),
+        "{:?}",
+        verdict.void
+    );
 }
 
 #[test]
@@ -75,7 +79,10 @@ fn after_the_faults_a_call_fails_or_takes_long() {
         story.wait(took);
         match code {
             Some(code) => story.fail(call, code),
-            None => story.take("z", ip(77)).answer(call, &[ip(77)]).up("z", ip(77)),
+            None => story
+                .take("z", ip(77))
+                .answer(call, &[ip(77)])
+                .up("z", ip(77)),
         };
         story
     };
@@ -116,21 +123,51 @@ fn a_process_misbehaves() {
         story.process(process);
         story
     };
-    let fine = Process { status: Some(0), ran: 10, budget: Some(20), ..Process::default() };
+    let fine = Process {
+        status: Some(0),
+        ran: 10,
+        budget: Some(20),
+        ..Process::default()
+    };
     assert_passes(ended(fine.clone()).end());
-    let late = Process { ran: 21, ..fine.clone() };
+    let late = Process {
+        ran: 21,
+        ..fine.clone()
+    };
     assert_found(&mut ended(late.clone()), "processes");
-    assert_passes(ended(Process { disturbed: true, ..late }).end());
-    let panicked = Process { panic: Some("panicked at".into()), disturbed: true, ..fine.clone() };
+    assert_passes(
+        ended(Process {
+            disturbed: true,
+            ..late
+        })
+        .end(),
+    );
+    let panicked = Process {
+        panic: Some("panicked at".into()),
+        disturbed: true,
+        ..fine.clone()
+    };
     assert_found(&mut ended(panicked), "processes");
-    let killed = Process { status: None, signal: Some(6), ..fine.clone() };
+    let killed = Process {
+        status: None,
+        signal: Some(6),
+        ..fine.clone()
+    };
     assert_found(&mut ended(killed), "processes");
 
     let said = |status: i32, failed: bool| {
         let mut story = Story::new();
         let call = story.invoke("DEL", "a");
-        if failed { story.fail(call, 11) } else { story.answer(call, &[]) };
-        story.process(Process { call: Some(call), status: Some(status), ..Process::default() });
+        if failed {
+            story.fail(call, 11)
+        } else {
+            story.answer(call, &[])
+        };
+        story.process(Process {
+            call: Some(call),
+            status: Some(status),
+            ..Process::default()
+        });
         story
     };
     assert_passes(said(0, false).end());

@@ -352,7 +352,11 @@ impl Story {
     }
 
     pub(crate) fn pods(&mut self, uid: &str, there: bool) -> &mut Self {
-        let what = if there { What::PodCreated } else { What::PodDeleted };
+        let what = if there {
+            What::PodCreated
+        } else {
+            What::PodDeleted
+        };
         self.tell(what(pod(uid)))
     }
 

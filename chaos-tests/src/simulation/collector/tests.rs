@@ -42,7 +42,7 @@ impl World {
     async fn new(seed: u64) -> Self {
         let began = Instant::now();
         let history = Arc::new(Mutex::new(History::default()));
-        let recorder: Recorder = Arc::new({
+        let recorder: Observer = Arc::new({
             let history = Arc::clone(&history);
             move |what| {
                 let at = u64::try_from(began.elapsed().as_millis()).unwrap();
@@ -318,6 +318,30 @@ fn a_pod_that_a_stale_list_lacks_keeps_its_address() {
         assert_eq!(world.released(), []);
         let leader = world.leader().name().to_owned();
         assert!(world.kubernetes.tally(&leader)["stale"] > 5);
+    });
+}
+
+#[test]
+fn the_grace_period_begins_when_a_slow_list_has_been_read() {
+    simulated(async {
+        let mut world = World::new(8).await;
+        let dead = world.pod("dead").await;
+        let leader = world.leader().name().to_owned();
+        let slow = Weather {
+            slow: secs(19),
+            ..Weather::default()
+        };
+        world.kubernetes.set_weather(&leader, slow);
+        // The sweep that begins now asks for the cluster's name, the nodes and the pods.
+        sleep(secs(6 + 19 + 19 + 15)).await;
+        world.kubernetes.delete_pod(&dead);
+        world.kubernetes.set_weather(&leader, Weather::default());
+        let deleted = Instant::now();
+        while world.released().is_empty() {
+            assert!(deleted.elapsed() < secs(120));
+            sleep(secs(1)).await;
+        }
+        assert!(deleted.elapsed() >= secs(45), "{:?}", deleted.elapsed());
     });
 }
 
