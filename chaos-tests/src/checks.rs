@@ -48,7 +48,9 @@ const MOST: usize = 50;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verdict {
     /// In one word.
-    pub outcome: Outcome,
+    pub finish: Finish,
+    /// How many calls of the plugin were acknowledged.
+    acknowledged: u64,
     /// Every promise that was broken, in the order of the checkers.
     pub violations: Vec<Violation>,
     /// How many more there are than are told of.
@@ -57,10 +59,17 @@ pub struct Verdict {
     pub void: Vec<String>,
 }
 
+impl Verdict {
+    /// How many calls of the plugin were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+}
+
 /// What a run shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum Finish {
     /// Enough happened, and no promise was broken.
     Passed,
     /// A promise was broken.
@@ -213,7 +222,8 @@ pub const CHECKS: &[Check] = &[
 pub fn check(history: &History) -> Verdict {
     let Some(facts) = Facts::new(history) else {
         return Verdict {
-            outcome: Outcome::Void,
+            finish: Finish::Void,
+            acknowledged: 0,
             violations: Vec::new(),
             more: 0,
             void: vec!["the history does not begin with what the run is".to_owned()],
@@ -228,13 +238,14 @@ pub fn check(history: &History) -> Verdict {
             (check.run)(&facts, &mut found);
         }
     }
-    let outcome = match (found.violations.is_empty(), void.is_empty()) {
-        (false, _) => Outcome::Failed,
-        (true, false) => Outcome::Void,
-        (true, true) => Outcome::Passed,
+    let finish = match (found.violations.is_empty(), void.is_empty()) {
+        (false, _) => Finish::Failed,
+        (true, false) => Finish::Void,
+        (true, true) => Finish::Passed,
     };
     Verdict {
-        outcome,
+        finish,
+        acknowledged: facts.acknowledged(),
         violations: found.violations,
         more: found.more,
         void,
@@ -298,7 +309,7 @@ impl Violation {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Finish {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Passed => "passed",

@@ -363,6 +363,14 @@ impl<'a> Facts<'a> {
         seen < moment || (!self.exact && seen.at <= moment.at.saturating_add(LAG))
     }
 
+    /// How many calls of the plugin were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        let calls = self.calls.iter();
+        calls
+            .map(|call| u64::from(call.acknowledged().is_some()))
+            .sum()
+    }
+
     /// The record of a version.
     pub fn record(&self, version: &Version) -> &Record<'a> {
         &self.log.records[version.record]

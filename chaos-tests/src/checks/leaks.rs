@@ -45,7 +45,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
 fn left_over(end: &End, moment: Moment, up: &[String], owned: &[&str], found: &mut Found) {
     let is_up = |holder: &str| up.binary_search_by(|one| one.as_str().cmp(holder)).is_ok();
     let left: Vec<_> = owned.iter().filter(|holder| !is_up(holder)).collect();
-    if end.held_by_breaker || left.len() as u64 <= end.spooled {
+    if end.held_by_breaker || left.len() <= usize::try_from(end.spooled).unwrap_or(usize::MAX) {
         return;
     }
     for holder in left {

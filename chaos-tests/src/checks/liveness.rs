@@ -50,7 +50,8 @@ fn leads(facts: &Facts<'_>, healed: Moment, found: &mut Found) {
         return;
     };
     let reigns = &facts.lives.reigns;
-    let mut clusters: Vec<_> = reigns.iter().map(|reign| reign.cluster).collect();
+    let led = reigns.iter().filter(|reign| reign.identity.is_some());
+    let mut clusters: Vec<_> = led.map(|reign| reign.cluster).collect();
     clusters.sort_unstable();
     clusters.dedup();
     if clusters.is_empty() {

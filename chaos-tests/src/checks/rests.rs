@@ -51,7 +51,9 @@ fn since(facts: &Facts<'_>, holding: &Holding) -> Option<u64> {
 /// etcd without space takes only deletes, and then an address is rather freed at once than not at all.
 fn without_space(facts: &Facts<'_>, at: u64) -> bool {
     facts.faults.iter().any(|fault| {
-        fault.kind.contains("space")
+        ["space", "quota"]
+            .iter()
+            .any(|word| fault.kind.contains(word))
             && fault.begin.at <= at
             && fault
                 .end

@@ -8,7 +8,7 @@ mod plugin;
 mod run;
 
 use self::story::Story;
-use super::{CHECKS, Outcome, check};
+use super::{CHECKS, Finish, check};
 use crate::history::History;
 
 /// The checkers that find something, each once and in their order.
@@ -22,7 +22,7 @@ fn found(history: &History) -> Vec<&'static str> {
 #[track_caller]
 fn assert_passes(history: &History) {
     let verdict = check(history);
-    assert_eq!(verdict.outcome, Outcome::Passed, "{verdict:#?}");
+    assert_eq!(verdict.finish, Finish::Passed, "{verdict:#?}");
 }
 
 /// The run fails, by this checker and no other.

@@ -6,12 +6,8 @@ use super::facts::{Call, Facts};
 pub(super) fn reasons(facts: &Facts<'_>) -> Vec<String> {
     let mut reasons = Vec::new();
     let run = facts.run;
-    let acknowledged = facts
-        .calls
-        .iter()
-        .filter(|call| call.acknowledged().is_some());
-    let acknowledged = acknowledged.count();
-    if (acknowledged as u64) < run.least_operations {
+    let acknowledged = facts.acknowledged();
+    if acknowledged < run.least_operations {
         let least = run.least_operations;
         reasons.push(format!(
             "{acknowledged} calls were acknowledged, and {least} are the least"

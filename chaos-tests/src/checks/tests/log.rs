@@ -1,6 +1,6 @@
 //! What etcd's log says.
 
-use super::super::{Outcome, check};
+use super::super::{Finish, check};
 use super::story::{Story, holder, ip, record};
 use super::{assert_found, assert_passes, found};
 use crate::history::{Line, What};
@@ -64,7 +64,7 @@ fn a_gap_makes_the_run_void_and_silences_whoever_reads_the_log() {
     story.up("a", ip(10)).down("a", ip(10));
     story.revision += 1;
     let verdict = check(story.end());
-    assert_eq!(verdict.outcome, Outcome::Void);
+    assert_eq!(verdict.finish, Finish::Void);
     assert!(verdict.void[0].contains("revision"), "{:?}", verdict.void);
     // The containers need no log to be judged by.
     let mut story = Story::new();
@@ -89,7 +89,7 @@ fn a_restored_store_may_leave_revisions_out_but_once() {
     story.restore(revision, 64);
     story.add("a", ip(10));
     story.revision += 1;
-    assert_eq!(check(story.end()).outcome, Outcome::Void);
+    assert_eq!(check(story.end()).finish, Finish::Void);
 }
 
 #[test]
@@ -102,6 +102,7 @@ fn a_commit_of_a_line_that_does_not_count_is_a_gap() {
         term: 2,
     }));
     assert_eq!(check(story.end()).outcome, Outcome::Void);
+    assert_eq!(check(story.end()).finish, Finish::Void);
 }
 
 #[test]
@@ -118,6 +119,8 @@ fn a_key_or_value_that_is_not_documented() {
         ),
         ("gc/default/leader", Some("me")),
         ("gc/default/crown", Some("me")),
+        ("gc/west/leader", Some("me")),
+        ("gc/west/crown", Some("me")),
         ("meta/store", Some("mine")),
         ("elsewhere", None),
     ];

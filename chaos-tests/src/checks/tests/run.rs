@@ -1,14 +1,15 @@
 //! How a run ends, and whether it counts.
 
-use super::super::{Outcome, check};
+use super::super::{Finish, check};
 use super::story::{Story, fault, ip};
 use super::{assert_found, assert_passes};
-use crate::history::{History, Outcome as Ended, Process, What};
+use crate::history::{History, Outcome, Process, What};
 
 #[track_caller]
 fn assert_void(history: &History, why: &str) {
     let verdict = check(history);
     assert_eq!(verdict.outcome, Outcome::Void, "{verdict:#?}");
+    assert_eq!(verdict.finish, Finish::Void, "{verdict:#?}");
     assert!(
         verdict.void.iter().any(|one| one.contains(why)),
         "{:?}",
@@ -64,7 +65,7 @@ fn the_last_calls_must_succeed() {
     let mut story = Story::new();
     story.heal();
     let call = story.invoke("ADD", "z");
-    story.outcome(call, Ended::Unknown);
+    story.outcome(call, Outcome::Unknown);
     let end = story.state();
     story.tell(What::End(end));
     assert_void(&story.history, "the last ADD");
