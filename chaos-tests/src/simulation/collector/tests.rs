@@ -72,18 +72,15 @@ impl World {
         let store = Store::new(client, clock, Keyspace::new("/etcd-ipam"), gate);
         let deadline = Deadline::after(store.clock(), secs(10));
         store.init(deadline).await.unwrap();
+        let deployment = Deployment {
+            settings: Settings::default(),
+            etcd: etcd.clone(),
+            kubernetes: kubernetes.clone(),
+            began,
+            observer: Arc::clone(&recorder),
+        };
         let replicas = ["gc-a", "gc-b"].map(|name| {
-            let mut replica = Replica::new(
-                name,
-                Settings::default(),
-                etcd.clone(),
-                kubernetes.clone(),
-                wall.clone(),
-                fork(),
-                began,
-                Arc::clone(&recorder),
-            )
-            .unwrap();
+            let mut replica = Replica::new(name, &deployment, wall.clone(), fork()).unwrap();
             replica.start();
             replica
         });
