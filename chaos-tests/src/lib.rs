@@ -13,8 +13,8 @@
 pub mod answer;
 pub mod binaries;
 pub mod certs;
-pub mod cli;
 pub mod checks;
+pub mod cli;
 pub mod cluster;
 pub mod collector;
 pub mod collectors;
