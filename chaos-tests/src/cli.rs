@@ -1,44 +1,150 @@
-//! The command `chaos`.
+//! The command `chaos`: what people and CI call.
+//!
+//! Its exit status says what came of it: 0 if the promises were kept, 1 if one was broken, 2 if nothing was
+//! shown, because too little happened or because it cannot run here.
 
+mod check;
+mod model;
+mod real;
+mod soak;
+
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
 
-use crate::real::driver::{self, Options};
-use crate::real::isolation;
-use crate::real::plan::Plan;
+use crate::checks::Finish;
 
-/// Runs the command.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command speaks"
-)]
-pub fn main() -> ExitCode {
-    let run = || -> Result<()> {
-        if !isolation::is_inside() {
-            let arguments: Vec<_> = std::env::args().skip(1).collect();
-            let status = isolation::run_inside(&arguments)?;
-            println!("{status}");
-            return Ok(());
-        }
-        let options = Options {
-            seed: 1,
-            plan: Plan::named("churn").unwrap(),
-            faults: std::env::args().skip(1).collect(),
-            hold: Duration::from_secs(1),
-            results: std::env::current_dir()?.join("target/chaos/real-1"),
-        };
-        let history = driver::run(&options, &|line| println!("{line}"))?;
-        println!("{} events", history.events.len());
-        Ok(())
-    };
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("chaos: {error:#}");
-            ExitCode::FAILURE
+/// Where results go unless it is said otherwise, from the root of the repository.
+const RESULTS: &str = "target/chaos";
+
+/// Prove the promises while etcd is being broken.
+#[derive(Debug, Parser)]
+#[command(name = "chaos", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything that one can wait for: what `make chaos` and CI run
+    All(Results),
+    /// Compare the model of etcd with real servers
+    Model {
+        /// How long (seconds), over all versions of etcd
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Break real servers, real plugins and real collectors
+    Real(real::Arguments),
+    /// Break them for hours, with another seed, workload and schedule every few minutes
+    Soak(soak::Arguments),
+    /// Repeat the workload and the faults of a run of the real leg: `real:SEED`
+    Replay {
+        /// Which
+        seed: String,
+        #[command(flatten)]
+        results: Results,
+    },
+    /// Judge a history that was written down
+    Check {
+        /// The history
+        file: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+struct Results {
+    /// The directory that each run gets one in
+    #[arg(long, default_value = RESULTS)]
+    results: PathBuf,
+}
+
+/// What came of it, the better first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Conclusion {
+    Passed,
+    /// It cannot run here.
+    Skipped,
+    Void,
+    Failed,
+}
+
+impl Display for Conclusion {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
+            Self::Void => "void",
+            Self::Failed => "FAILED",
+        })
+    }
+}
+
+impl From<Finish> for Conclusion {
+    fn from(finish: Finish) -> Self {
+        match finish {
+            Finish::Passed => Self::Passed,
+            Finish::Failed => Self::Failed,
+            Finish::Void => Self::Void,
         }
     }
+}
+
+impl Conclusion {
+    fn status(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Skipped | Self::Void => 2,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(conclusion) => {
+            say(&format!("chaos: {conclusion}"));
+            ExitCode::from(conclusion.status())
+        }
+        Err(error) => {
+            complain(&format!("chaos: void: {error:#}"));
+            ExitCode::from(Conclusion::Void.status())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Conclusion> {
+    match command {
+        Command::All(results) => all(&results),
+        Command::Model { seconds } => model::run(seconds),
+        Command::Real(arguments) => real::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
+        Command::Replay { seed, results } => real::replay(&seed, results),
+        Command::Check { file } => check::run(&file),
+    }
+}
+
+/// One part after the other, whatever comes of them; the worst counts.
+fn all(results: &Results) -> Result<Conclusion> {
+    let model = model::run(20)?;
+    say(&format!("model: {model}"));
+    let real = real::apart(&real::Arguments::of_all(results.clone()))?;
+    say(&format!("real: {real}"));
+    Ok(model.max(real))
+}
+
+#[expect(clippy::print_stdout, reason = "what a command says")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "what a command complains of")]
+fn complain(text: &str) {
+    eprintln!("{text}");
 }

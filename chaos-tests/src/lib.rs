@@ -18,6 +18,7 @@ pub mod cli;
 pub mod cluster;
 pub mod collector;
 pub mod collectors;
+pub mod conformance;
 pub mod ctl;
 pub mod daemon;
 pub mod documented;

@@ -13,6 +13,7 @@ mod disk;
 pub mod driver;
 pub mod faults;
 pub mod isolation;
+pub mod lossy;
 pub mod member;
 pub mod network;
 pub mod nodes;

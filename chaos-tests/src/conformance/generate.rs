@@ -49,13 +49,13 @@ impl Display for Request {
 }
 
 impl Request {
-    /// What is asked at the end of a sequence.
-    pub(super) fn everything(model: &Model) -> [Self; 2] {
+    /// All that is left of the log.
+    pub(super) fn all_events(model: &Model) -> Self {
         let all = KeyRange {
             start: KEYS[0].to_owned(),
             end: "\0".to_owned(),
         };
-        [Self::Watch(all, model.compacted().max(1)), Self::State]
+        Self::Watch(all, model.compacted().max(1))
     }
 
     /// What the model answers, in words.
@@ -193,14 +193,9 @@ impl Known {
             key: key(rng),
             end: rng.random_bool(0.7).then(|| end(rng)),
             limit: rng.random_range(0..=3),
-            view: *[
-                View::Entries,
-                View::Keys,
-                View::Count,
-                View::GreatestValues,
-            ]
-            .choose(rng)
-            .unwrap_or(&View::Entries),
+            view: *[View::Entries, View::Keys, View::Count, View::GreatestValues]
+                .choose(rng)
+                .unwrap_or(&View::Entries),
             revision: if is_old { self.some_revision(rng) } else { 0 },
         }
     }
@@ -240,7 +235,11 @@ fn key(rng: &mut StdRng) -> String {
 }
 
 fn end(rng: &mut StdRng) -> String {
-    let ends = if rng.random_bool(0.6) { &ENDS[..] } else { &KEYS[..] };
+    let ends = if rng.random_bool(0.6) {
+        &ENDS[..]
+    } else {
+        &KEYS[..]
+    };
     ends.choose(rng).copied().unwrap_or_default().to_owned()
 }
 

@@ -1,8 +1,8 @@
 //! The Kubernetes cluster as it truly is, and the API server that tells of it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::Result;
 
@@ -25,11 +25,10 @@ const OBJECT_SIZE: usize = 600;
 /// The API server. What is done to the cluster is done here, and written down.
 #[derive(Debug)]
 pub struct ControlPlane {
-    /// The server, to be broken.
-    pub kubernetes: Kubernetes,
+    kubernetes: RwLock<Kubernetes>,
     recorder: Arc<Recorder>,
-    /// The pods that exist, by uid.
-    pods: Mutex<BTreeSet<String>>,
+    /// The pods that exist, by name: there is one of each name at most.
+    pods: Mutex<BTreeMap<String, Pod>>,
 }
 
 /// A pod as its object has it.
@@ -50,7 +49,7 @@ impl ControlPlane {
         kubernetes.set_object_size(OBJECT_SIZE);
         kubernetes.put_pod(pod("kube-system", "bystander", "", ""))?;
         Ok(Self {
-            kubernetes,
+            kubernetes: RwLock::new(kubernetes),
             recorder,
             pods: Mutex::default(),
         })
@@ -58,25 +57,43 @@ impl ControlPlane {
 
     /// How collectors reach it.
     pub fn kubeconfig(&self) -> PathBuf {
-        self.kubernetes.kubeconfig()
+        self.server().kubeconfig()
     }
 
-    /// Creates a pod that is bound to its node.
-    pub fn create(&self, one: &Pod) -> Result<()> {
+    /// The server, to be broken.
+    pub fn server(&self) -> RwLockReadGuard<'_, Kubernetes> {
+        self.kubernetes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server, to be stopped and started.
+    pub fn server_to_change(&self) -> RwLockWriteGuard<'_, Kubernetes> {
+        self.kubernetes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Creates a pod that is bound to its node: `false` if there is one of its name.
+    pub fn create(&self, one: &Pod) -> Result<bool> {
         let mut pods = self.pods();
-        pods.insert(one.uid.clone());
+        if pods.contains_key(&one.name) {
+            return Ok(false);
+        }
+        pods.insert(one.name.clone(), one.clone());
         self.recorder.push(What::PodCreated(known(one)));
-        self.put(one, &[], "Pending")
+        self.put(one, &[], "Pending")?;
+        Ok(true)
     }
 
     /// Its kubelet says that it runs, and with which addresses.
     pub fn runs(&self, one: &Pod, addresses: &[String]) -> Result<()> {
         // Nobody deletes it meanwhile.
         let pods = self.pods();
-        if !pods.contains(&one.uid) {
-            return Ok(());
+        if pods.get(&one.name) == Some(one) {
+            self.put(one, addresses, "Running")?;
         }
-        self.put(one, addresses, "Running")
+        Ok(())
     }
 
     fn put(&self, one: &Pod, addresses: &[String], phase: &str) -> Result<()> {
@@ -84,23 +101,31 @@ impl ControlPlane {
         let addresses: Vec<_> = addresses.iter().map(String::as_str).collect();
         let status = network("net", "net1", &addresses);
         let shown = (!addresses.is_empty()).then_some(status);
-        self.kubernetes.put_pod(object.network_status(shown))
+        self.server().put_pod(object.network_status(shown))
     }
 
     /// The pod's object goes, if it is there still.
     pub fn delete(&self, one: &Pod) -> Result<()> {
         let mut pods = self.pods();
-        if !pods.remove(&one.uid) {
+        if pods.get(&one.name) != Some(one) {
             return Ok(());
         }
-        self.kubernetes.delete_pod(NAMESPACE, &one.name)?;
+        pods.remove(&one.name);
+        self.server().delete_pod(NAMESPACE, &one.name)?;
         self.recorder.push(What::PodDeleted(known(one)));
         Ok(())
     }
 
+    /// The objects of a node's pods go.
+    pub fn delete_all_on(&self, node: &Node) -> Result<()> {
+        let pods: Vec<_> = self.pods().values().cloned().collect();
+        let mut here = pods.iter().filter(|pod| pod.node == node.name());
+        here.try_for_each(|pod| self.delete(pod))
+    }
+
     /// Whether the pod's object is there.
     pub fn exists(&self, one: &Pod) -> bool {
-        self.pods().contains(&one.uid)
+        self.pods().get(&one.name) == Some(one)
     }
 
     /// The node's kubelet, or who watches it, says how it is. `news`: something has changed.
@@ -117,16 +142,16 @@ impl ControlPlane {
             .machine_id(one.machine())
             .boot_id(&one.boot())
             .ready(status);
-        self.kubernetes.put_node(object)?;
+        self.server().put_node(object)?;
         if ready {
-            self.kubernetes.put_lease(lease(one.name()))?;
+            self.server().put_lease(lease(one.name()))?;
         }
         Ok(())
     }
 
     /// The node's object goes.
     pub fn forget(&self, one: &Node) -> Result<()> {
-        self.kubernetes.delete_node(one.name())?;
+        self.server().delete_node(one.name())?;
         self.note(one, false);
         Ok(())
     }
@@ -142,7 +167,7 @@ impl ControlPlane {
         }));
     }
 
-    fn pods(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn pods(&self) -> MutexGuard<'_, BTreeMap<String, Pod>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

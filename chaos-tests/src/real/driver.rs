@@ -35,8 +35,8 @@ use crate::real::workload::Worker;
 /// How many nodes there are.
 const NODES: u8 = 4;
 
-/// How many collectors.
-const REPLICAS: u8 = 2;
+/// How many collectors there are room for; the last one is not started.
+const REPLICAS: u8 = 3;
 
 /// The numbers of their addresses.
 const FIRST_NODE: u8 = 31;
@@ -138,7 +138,7 @@ fn set_up(
     }
     let mut replicas = Vec::new();
     for number in 0..REPLICAS {
-        replicas.push(Replica::start(
+        replicas.push(Replica::add(
             &lab.network,
             &format!("collector-{number}"),
             network::address(FIRST_REPLICA + number),
@@ -153,6 +153,8 @@ fn set_up(
             Arc::clone(&recorder),
         )?);
     }
+    let all_but_one = replicas.iter().take(usize::from(REPLICAS) - 1);
+    all_but_one.into_iter().try_for_each(Replica::start)?;
     let layout = Layout::default();
     let plugin = binaries::plugin()?;
     let caller = Caller::new(plugin, layout, Arc::clone(&recorder), Arc::clone(&observer));
@@ -178,7 +180,12 @@ fn play(
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<()> {
     thread::scope(|scope| {
+        let recorded = |stage: &Stage| {
+            lab.cluster.recorded(stage.observer.consumed());
+            Ok(())
+        };
         let background = [
+            repeat(scope, stage, "the log", Duration::from_millis(50), recorded),
             repeat(
                 scope,
                 stage,
@@ -234,7 +241,7 @@ fn strike_all(
 ) -> Result<()> {
     thread::sleep(CALM);
     for kind in &options.faults {
-        let fault = catalogue::make(kind, stage, rng);
+        let fault = catalogue::make(kind, stage, GRACE, rng);
         let mut fault = fault.with_context(|| format!("no fault is called {kind}"))?;
         let struck = strike(lab, stage, &mut *fault, options.hold, say);
         struck.with_context(|| kind.clone())?;
@@ -264,6 +271,7 @@ fn strike(
     stage.recorder.push(What::FaultBegins(event(&hit)));
     let begun = Instant::now();
     fault.strike(lab)?;
+    follow(lab, stage);
     let mut proof = None;
     while proof.is_none() && begun.elapsed() < PROOF {
         proof = fault.proven(lab)?;
@@ -274,11 +282,20 @@ fn strike(
         thread::sleep(hold);
     }
     fault.end(lab)?;
+    follow(lab, stage);
     stage.recorder.push(What::FaultEnds(event(&hit)));
     let took = begun.elapsed().as_secs_f64();
     let proof = proof.as_deref().unwrap_or("NO EFFECT SEEN");
     say(&format!("{kind}: {hit}; {proof} ({took:.1} s)"));
     Ok(())
+}
+
+/// Etcd may go on with another line of its history.
+fn follow(lab: &Lab, stage: &Stage) {
+    let line = lab.cluster.line();
+    if line.line != stage.observer.line() {
+        stage.observer.turn_to(line);
+    }
 }
 
 /// Waits until nothing is held any more, then lets one pod more come and go on every network.

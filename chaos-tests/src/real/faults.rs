@@ -1,11 +1,15 @@
 //! What is done to the servers and to the network, each with a proof that it had an effect.
 
 pub mod access;
+pub mod calls;
+pub mod collectors;
 pub mod delay;
 pub mod fsync;
+pub mod kubernetes;
 pub mod leadership;
 pub mod maintenance;
 pub mod membership;
+pub mod nodes;
 pub mod packets;
 pub mod partitions;
 pub mod power;

@@ -60,6 +60,8 @@ struct Position {
     line: u32,
     /// Counts the changes of the line, so that a watch of an earlier one ends.
     turn: u64,
+    /// How far the lines that do not count now were read.
+    left: BTreeMap<u32, i64>,
 }
 
 impl Observer {
@@ -120,14 +122,22 @@ impl Observer {
 
     /// etcd goes on with another line of its history, which shares this much with the one before.
     pub fn turn_to(&self, line: Line) {
-        {
-            let mut position = self.shared.position();
-            position.line = line.line;
-            position.turn += 1;
-        }
-        self.shared.wanted.store(line.revision, Ordering::SeqCst);
-        self.shared.seen.send_replace(line.revision);
+        let mut position = self.shared.position();
+        let left = position.line;
+        position.left.insert(left, self.consumed());
+        position.line = line.line;
+        position.turn += 1;
+        // One that counted before goes on where it was left.
+        let seen = position.left.get(&line.line).copied();
+        let seen = seen.unwrap_or(line.revision);
+        self.shared.wanted.store(seen, Ordering::SeqCst);
+        self.shared.seen.send_replace(seen);
         self.shared.recorder.push(What::Line(line));
+    }
+
+    /// The line that is read.
+    pub fn line(&self) -> u32 {
+        self.shared.position().line
     }
 
     async fn read(&self, key: &str, below: bool) -> Option<(BTreeMap<String, String>, i64)> {
@@ -189,7 +199,9 @@ impl Shared {
         let mut watch = timeout(PATIENCE, client.watch("\0", Some(options))).await??;
         loop {
             let answer = timeout(PATIENCE, watch.message()).await;
-            if self.position().turn != turn {
+            // Nobody turns to another line while what belongs to this one is written down.
+            let position = self.position();
+            if position.turn != turn {
                 bail!("the line has changed");
             }
             match answer {

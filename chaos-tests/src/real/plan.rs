@@ -58,7 +58,7 @@ impl Plan {
         let churn = Self {
             name: "churn",
             networks: vec![network("churn", &[("10.90.0.0/24", 24, None)], "spread")],
-            workers: 24,
+            workers: 20,
             pods_each: 1,
             life: 300..4_000,
             lost_dels: 0.0,

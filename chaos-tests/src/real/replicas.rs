@@ -62,23 +62,21 @@ struct State {
 }
 
 impl Replica {
-    /// Starts a collector on a new host.
-    pub fn start(
+    /// A collector on a new host, which does not run yet.
+    pub fn add(
         network: &Network,
         name: &str,
         address: Ipv4Addr,
         settings: Settings,
         recorder: Arc<Recorder>,
     ) -> Result<Self> {
-        let replica = Self {
+        Ok(Self {
             host: network.add_host(name, address)?,
             settings,
             home: isolation::directory(name)?,
             recorder,
             state: Mutex::default(),
-        };
-        replica.launch(&mut replica.state())?;
-        Ok(replica)
+        })
     }
 
     fn launch(&self, state: &mut State) -> Result<()> {
@@ -101,6 +99,7 @@ impl Replica {
             ),
             // A net under the other rules, which are what is tried here.
             "--breaker-min=1000000".to_owned(),
+            "--enable-pod-watch".to_owned(),
             format!("--history-file={}", self.home.join("history").display()),
             "--log-format=json".to_owned(),
         ];
@@ -149,6 +148,9 @@ impl Replica {
     }
 
     fn read_log(&self, state: &mut State) -> Result<()> {
+        if !self.log_file().exists() {
+            return Ok(());
+        }
         let text = fs::read_to_string(self.log_file())?;
         let new = text.get(state.read..).unwrap_or_default();
         // The last line may still be written.
@@ -218,7 +220,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Ends the process at once. It is not started again before [`Self::restart`].
+    /// Ends the process at once. It is not started again before [`Self::start`].
     pub fn kill(&self) -> Result<()> {
         let mut state = self.state();
         let daemon = state.daemon.take().context("the collector does not run")?;
@@ -228,8 +230,13 @@ impl Replica {
         Ok(())
     }
 
-    /// Starts it again after it was killed.
-    pub fn restart(&self) -> Result<()> {
+    /// Whether it runs.
+    pub fn runs(&self) -> bool {
+        self.state().daemon.is_some()
+    }
+
+    /// Starts it, or starts it again after it was killed, unless it runs.
+    pub fn start(&self) -> Result<()> {
         let mut state = self.state();
         if state.daemon.is_none() {
             self.launch(&mut state)?;

@@ -92,7 +92,10 @@ impl<'a> Worker<'a> {
             uid: uuid_of(self.rng.random()),
             node: node.name().to_owned(),
         };
-        self.stage.control_plane.create(&pod)?;
+        // The one of its name that there was may not be gone yet.
+        if !self.stage.control_plane.create(&pod)? {
+            return Ok(None);
+        }
         let alive = self.start(&pod, node, network.context("no network")?)?;
         if alive.is_none() {
             self.stage.control_plane.delete(&pod)?;
@@ -243,7 +246,7 @@ impl<'a> Worker<'a> {
     fn restart(&mut self, alive: Alive<'a>) -> Result<Option<Alive<'a>>> {
         self.ended(&alive)?;
         while !alive.node.works() {
-            if self.stage.is_closing() {
+            if self.stage.is_closing() || !self.stage.control_plane.exists(&alive.pod) {
                 break;
             }
             thread::sleep(GLANCE);
