@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use crate::etcd::EtcdServer;
 use crate::model::{Model, Version};
 
-use generate::{Request, Known};
+use generate::{Known, Request};
 use server::Server;
 
 /// How many requests one sequence has.

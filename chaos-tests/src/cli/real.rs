@@ -135,6 +135,7 @@ fn inside(arguments: &Arguments) -> Result<Conclusion> {
         faults: schedule(arguments, seed, &plan)?,
         plan,
         hold: Duration::from_secs(arguments.hold),
+        strikes: true,
         results: driver::results(&results, seed),
     };
     fs::create_dir_all(&options.results)?;

@@ -193,14 +193,9 @@ impl Known {
             key: key(rng),
             end: rng.random_bool(0.7).then(|| end(rng)),
             limit: rng.random_range(0..=3),
-            view: *[
-                View::Entries,
-                View::Keys,
-                View::Count,
-                View::GreatestValues,
-            ]
-            .choose(rng)
-            .unwrap_or(&View::Entries),
+            view: *[View::Entries, View::Keys, View::Count, View::GreatestValues]
+                .choose(rng)
+                .unwrap_or(&View::Entries),
             revision: if is_old { self.some_revision(rng) } else { 0 },
         }
     }
@@ -240,7 +235,11 @@ fn key(rng: &mut StdRng) -> String {
 }
 
 fn end(rng: &mut StdRng) -> String {
-    let ends = if rng.random_bool(0.6) { &ENDS[..] } else { &KEYS[..] };
+    let ends = if rng.random_bool(0.6) {
+        &ENDS[..]
+    } else {
+        &KEYS[..]
+    };
     ends.choose(rng).copied().unwrap_or_default().to_owned()
 }
 

@@ -35,7 +35,9 @@ pub(super) struct Answer {
 
 impl Server {
     pub(super) async fn connect(endpoint: &str) -> Result<Self> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?.connect().await?;
+        let channel = Endpoint::from_shared(endpoint.to_owned())?
+            .connect()
+            .await?;
         let settings = Settings {
             endpoints: vec![endpoint.to_owned()],
             ..Settings::default()
