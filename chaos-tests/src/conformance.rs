@@ -21,7 +21,7 @@ use crate::model::{Model, Version};
 use generate::{Known, Request};
 use server::Server;
 
-/// How many requests one sequence has.
+/// How many requests one sequence has, before all is compared.
 const REQUESTS: u32 = 60;
 /// After so many differences there is no need to look for more.
 const ENOUGH: usize = 5;
@@ -33,8 +33,8 @@ pub struct Summary {
     pub sequences: u64,
     /// How many requests were answered by both.
     pub requests: u64,
-    /// How many sequences ended early, because the server was too slow to answer.
-    pub void: u64,
+    /// Sequences that ended early, and why: nobody can know what became of a request.
+    pub void: Vec<String>,
     /// Where the two were not the same.
     pub differences: Vec<Difference>,
 }
@@ -44,7 +44,7 @@ pub struct Summary {
 pub struct Difference {
     /// The sequence.
     pub seed: u64,
-    /// Which of its requests; 0 is the comparison at the end.
+    /// Which of its requests.
     pub number: u32,
     /// What was asked.
     pub request: String,
@@ -73,11 +73,11 @@ impl Display for Difference {
 /// How a sequence ended.
 enum Sequence {
     /// The two are the same.
-    Same(u64),
+    Same(u32),
     /// They are not.
     Differs(Difference),
-    /// The server did not answer in time, so nobody knows what it did.
-    Void,
+    /// A request was not answered, for this reason, so nobody knows what became of it.
+    Void(String),
 }
 
 /// Compares sequence after sequence with a server that nobody else uses, until the time is over. The
@@ -105,10 +105,10 @@ pub fn run(
             match sequence(&mut server, version, seed).await? {
                 Sequence::Same(requests) => {
                     summary.sequences += 1;
-                    summary.requests += requests;
+                    summary.requests += u64::from(requests);
                 }
                 Sequence::Differs(difference) => summary.differences.push(difference),
-                Sequence::Void => summary.void += 1,
+                Sequence::Void(why) => summary.void.push(format!("seed {seed}: {why}")),
             }
         }
         Ok(summary)
@@ -121,10 +121,17 @@ async fn sequence(server: &mut Server, version: Version, seed: u64) -> Result<Se
     let mut rng = StdRng::seed_from_u64(seed);
     let mut known = Known::new(header.revision);
     let endpoint = server.endpoint().to_owned();
-    for number in 1..=REQUESTS {
-        let request = known.next(&mut rng);
-        let Some(theirs) = server.ask(&request, &model).await else {
-            return Ok(Sequence::Void);
+    let mut compared = 0;
+    loop {
+        // The last two compare all that there is.
+        let request = match compared {
+            0..REQUESTS => known.next(&mut rng),
+            REQUESTS => Request::all_events(&model),
+            _ => Request::State,
+        };
+        let theirs = match server.ask(&request, &model).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Sequence::Void(format!("{error:#}"))),
         };
         if let Some(lease) = theirs.granted {
             model.number_next_lease(lease);
@@ -132,31 +139,18 @@ async fn sequence(server: &mut Server, version: Version, seed: u64) -> Result<Se
         }
         let ours = request.ask(&mut model, &endpoint);
         known.revision = model.header().revision;
+        compared += 1;
         if ours != theirs.text {
             return Ok(Sequence::Differs(Difference {
                 seed,
-                number,
+                number: compared,
                 request: request.to_string(),
                 model: ours,
                 server: theirs.text,
             }));
         }
-    }
-    let last = Request::everything(&model);
-    for request in last {
-        let Some(theirs) = server.ask(&request, &model).await else {
-            return Ok(Sequence::Void);
-        };
-        let ours = request.ask(&mut model, &endpoint);
-        if ours != theirs.text {
-            return Ok(Sequence::Differs(Difference {
-                seed,
-                number: 0,
-                request: request.to_string(),
-                model: ours,
-                server: theirs.text,
-            }));
+        if compared > REQUESTS + 1 {
+            return Ok(Sequence::Same(compared));
         }
     }
-    Ok(Sequence::Same(u64::from(REQUESTS)))
 }

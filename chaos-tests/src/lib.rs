@@ -50,6 +50,7 @@ pub mod raw;
 pub mod real;
 pub mod reconciling;
 pub mod record;
+pub mod report;
 pub mod simulation;
 pub mod skip;
 pub mod vectors;

@@ -34,9 +34,12 @@ fn the_model_answers_as_every_etcd_does() -> Result<()> {
             "{series}: {} sequences, {} requests, {} void, in {:?}",
             found.sequences,
             found.requests,
-            found.void,
+            found.void.len(),
             began.elapsed()
         );
+        for why in &found.void {
+            println!("void: {why}");
+        }
         for difference in &found.differences {
             println!("{difference}");
         }

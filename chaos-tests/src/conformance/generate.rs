@@ -49,13 +49,13 @@ impl Display for Request {
 }
 
 impl Request {
-    /// What is asked at the end of a sequence.
-    pub(super) fn everything(model: &Model) -> [Self; 2] {
+    /// All that is left of the log.
+    pub(super) fn all_events(model: &Model) -> Self {
         let all = KeyRange {
             start: KEYS[0].to_owned(),
             end: "\0".to_owned(),
         };
-        [Self::Watch(all, model.compacted().max(1)), Self::State]
+        Self::Watch(all, model.compacted().max(1))
     }
 
     /// What the model answers, in words.

@@ -63,18 +63,19 @@ impl Server {
         }
         let all = DeleteOptions::new().with_all_keys();
         raw.delete("", Some(all)).await?;
-        // A write makes sure that there is something to compact.
-        raw.put("last", "", None).await?;
-        raw.delete("last", None).await?;
+        // Something to compact, which no stretch of the requests contains.
+        raw.put("0", "", None).await?;
+        raw.delete("0", None).await?;
         let header = self.client.txn(&Txn::default()).await?.header;
-        raw.compact(header.revision, Some(CompactionOptions::new()))
-            .await?;
+        raw.compact(header.revision, Some(physical())).await?;
         Ok(header)
     }
 
-    /// Asks; `None` if nobody can know what became of it. What the model expects says how much of a watch
-    /// to wait for.
-    pub(super) async fn ask(&mut self, request: &Request, model: &Model) -> Option<Answer> {
+    /// Asks. What the model expects says how much of a watch to wait for.
+    ///
+    /// # Errors
+    /// If nobody can know what became of it.
+    pub(super) async fn ask(&mut self, request: &Request, model: &Model) -> Result<Answer> {
         let mut granted = None;
         let text = match request {
             Request::Txn(txn) => words(&self.client.txn(txn).await)?,
@@ -90,12 +91,13 @@ impl Server {
             Request::Revoke(LeaseId(lease)) => match self.raw.lease_revoke(*lease).await {
                 Ok(_) => "true".to_owned(),
                 Err(etcd_client::Error::GRpcStatus(_)) => "false".to_owned(),
-                Err(_) => return None,
+                Err(error) => return Err(error.into()),
             },
-            Request::Compact(revision) => match self.raw.compact(*revision, None).await {
+            Request::Compact(revision) => match self.raw.compact(*revision, Some(physical())).await
+            {
                 Ok(_) => "true".to_owned(),
                 Err(etcd_client::Error::GRpcStatus(_)) => "false".to_owned(),
-                Err(_) => return None,
+                Err(error) => return Err(error.into()),
             },
             Request::OutOfSpace(out_of_space) => {
                 let action = if *out_of_space {
@@ -104,7 +106,7 @@ impl Server {
                     AlarmAction::Deactivate
                 };
                 let set = self.raw.alarm(action, AlarmType::Nospace, None).await;
-                set.ok().map(|_| String::new())?
+                set.map(|_| String::new())?
             }
             Request::Watch(stretch, from) => {
                 let expected = model.told(stretch, *from).map_or(1, |told| told.len());
@@ -113,12 +115,12 @@ impl Server {
                     Err(EtcdError::Compacted { oldest, .. }) => {
                         format!("compacted up to {oldest}")
                     }
-                    Err(_) => return None,
+                    Err(error) => return Err(error.into()),
                 }
             }
-            Request::State => self.state().await.ok()?,
+            Request::State => self.state().await?,
         };
-        Some(Answer { text, granted })
+        Ok(Answer { text, granted })
     }
 
     /// What a watch tells, until that is as much as expected.
@@ -160,11 +162,20 @@ impl Server {
     }
 }
 
-/// An answer in words; `None` if it was none.
-fn words<T: std::fmt::Debug>(answer: &Result<T, EtcdError>) -> Option<String> {
+/// A compaction that has really removed what it forgets when it is answered.
+const fn physical() -> CompactionOptions {
+    CompactionOptions::new().with_physical()
+}
+
+/// An answer in words, if it is one.
+fn words<T: std::fmt::Debug>(answer: &Result<T, EtcdError>) -> Result<String> {
     match answer {
-        Err(EtcdError::Unreachable(_) | EtcdError::Overloaded { .. }) => None,
-        Err(EtcdError::Unknown { reason, .. }) if !reason.starts_with("etcdserver: ") => None,
-        answer => Some(format!("{answer:?}")),
+        Err(error @ (EtcdError::Unreachable(_) | EtcdError::Overloaded { .. })) => {
+            Err(error.clone().into())
+        }
+        Err(error @ EtcdError::Unknown { reason, .. }) if !reason.starts_with("etcdserver: ") => {
+            Err(error.clone().into())
+        }
+        answer => Ok(format!("{answer:?}")),
     }
 }

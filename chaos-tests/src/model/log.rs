@@ -69,7 +69,10 @@ impl Model {
     /// Whether a compaction has left this change.
     fn is_kept(&self, commit: &Commit, change: &Change) -> bool {
         // A compaction keeps the last version of each key. Older servers do not count a deletion as one.
-        commit.revision > self.compacted || change.after.is_some() || self.version != Version::V3_4
+        let mut of_key = commit.changes.iter().rev();
+        let last = of_key.find(|one| one.key == change.key);
+        let is_counted = change.after.is_some() || self.version != Version::V3_4;
+        commit.revision > self.compacted || is_counted && last == Some(change)
     }
 
     fn tell(&self, commit: &Commit, change: &Change) -> coordination::Change {

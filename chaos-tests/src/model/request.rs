@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use store::txn::{Compare, Op, Txn};
 
-use super::{MAX_REQUEST_BYTES, Refused, Version};
+use super::{MAX_REQUEST_BYTES, Refused};
 
 /// Bytes that a key, a value or an operation costs beside itself, about.
 const FRAME: usize = 8;
@@ -107,15 +107,10 @@ pub(super) fn is_read_only(txn: &Txn) -> bool {
     ops.all(|op| matches!(op, Op::Get(_)))
 }
 
-/// Whether the alarm for want of space stops it.
-pub(super) fn takes_space(txn: &Txn, version: Version) -> bool {
+/// Whether the alarm for want of space stops it. etcd does not look for puts in the transactions within.
+pub(super) fn takes_space(txn: &Txn) -> bool {
     let mut ops = txn.then.iter().chain(&txn.otherwise);
-    ops.any(|op| match op {
-        Op::Put(..) | Op::PutLeased(..) => true,
-        // Older servers do not look into nested transactions.
-        Op::Txn(inner) => version != Version::V3_4 && takes_space(inner, version),
-        Op::Get(_) | Op::Delete(_) => false,
-    })
+    ops.any(|op| matches!(op, Op::Put(..) | Op::PutLeased(..)))
 }
 
 fn size(txn: &Txn) -> usize {

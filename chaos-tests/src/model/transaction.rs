@@ -26,7 +26,7 @@ impl Model {
     /// Applies one transaction.
     pub fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Refused> {
         request::check(txn, self.max_txn_ops)?;
-        if self.out_of_space && request::takes_space(txn, self.version) {
+        if self.out_of_space && request::takes_space(txn) {
             return Err(Refused::NoSpace);
         }
         // Every condition, also those within, is judged by the state before the whole.

@@ -21,19 +21,21 @@ impl Server {
 
 impl Api for Server {
     fn create(&self, namespace: &str, name: &str, hash: Option<&str>, node: &str) -> String {
-        let uid = self.cluster.create_pod(NewPod {
+        self.cluster.create_pod(NewPod {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             mirrors: hash.map(str::to_owned),
-        });
-        self.cluster.bind(&uid, node);
-        uid
+            node: node.to_owned(),
+        })
     }
 
     /// As Multus writes it down: the addresses of each network.
     fn running(&self, pod: &Pod, addresses: &[IpAddr]) {
         let mut addresses = addresses.iter();
-        let networks = pod.networks.iter().filter_map(|number| self.networks.get(*number));
+        let networks = pod
+            .networks
+            .iter()
+            .filter_map(|number| self.networks.get(*number));
         let status = networks.map(|network| {
             let families = network.ipam["ranges"].as_array().map_or(1, Vec::len);
             let ips = addresses.by_ref().take(families);

@@ -7,8 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::run::{Outcome, run};
-use crate::checks::{Finish, Verdict};
+use anyhow::{Context as _, Result, anyhow};
+
+use super::run::{Simulated, run};
+use crate::checks::{self, Outcome, Verdict};
+use crate::history::{self, What};
 use crate::mutants::Mutant;
 
 /// Which seeds are run.
@@ -45,19 +48,26 @@ pub struct Summary {
     pub failed: BTreeMap<u64, Verdict>,
 }
 
-impl AddAssign<(u64, Outcome, Verdict)> for Summary {
-    fn add_assign(&mut self, (seed, outcome, verdict): (u64, Outcome, Verdict)) {
+impl AddAssign<(u64, Simulated, Verdict)> for Summary {
+    fn add_assign(&mut self, (seed, simulated, verdict): (u64, Simulated, Verdict)) {
         self.seeds += 1;
-        self.virtual_time += outcome.virtual_time;
-        self.requests += outcome.requests;
-        self.acknowledged += verdict.acknowledged();
-        for kind in outcome.faults {
-            *self.faults.entry(kind).or_default() += 1;
+        self.virtual_time += simulated.virtual_time;
+        self.requests += simulated.requests;
+        for event in &simulated.history.events {
+            match &event.what {
+                What::FaultBegins(fault) => {
+                    *self.faults.entry(fault.kind.clone()).or_default() += 1;
+                }
+                What::Return(end) if matches!(end.outcome, history::Outcome::Ok { .. }) => {
+                    self.acknowledged += 1;
+                }
+                _ => {}
+            }
         }
-        match verdict.finish {
-            Finish::Passed => {}
-            Finish::Void => self.void += 1,
-            Finish::Failed => {
+        match verdict.outcome {
+            Outcome::Passed => {}
+            Outcome::Void => self.void += 1,
+            Outcome::Failed => {
                 self.failed.insert(seed, verdict);
             }
         }
@@ -66,33 +76,40 @@ impl AddAssign<(u64, Outcome, Verdict)> for Summary {
 
 impl Campaign {
     /// Runs the seeds.
-    pub fn run(self) -> Summary {
+    ///
+    /// # Errors
+    /// If the simulation itself is broken.
+    pub fn run(self) -> Result<Summary> {
         let end = Instant::now() + self.time;
         let next = AtomicU64::new(0);
         let over = AtomicBool::new(false);
         let summary = Mutex::new(Summary::default());
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let work = || {
+        let work = || -> Result<()> {
             while !over.load(Ordering::Relaxed) && Instant::now() < end {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= self.most {
-                    return;
+                    break;
                 }
                 let seed = self.first + number;
-                let outcome = run(seed, self.mutant);
-                let verdict = crate::checks::check(&outcome.history);
-                if self.until_failure && verdict.finish == Finish::Failed {
+                let simulated = run(seed, self.mutant).with_context(|| format!("seed {seed}"))?;
+                let verdict = checks::check(&simulated.history);
+                if self.until_failure && verdict.outcome == Outcome::Failed {
                     over.store(true, Ordering::Relaxed);
                 }
                 let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
-                *summary += (seed, outcome, verdict);
+                *summary += (seed, simulated, verdict);
             }
+            Ok(())
         };
         thread::scope(|scope| {
-            for _ in 0..cores {
-                scope.spawn(work);
-            }
-        });
-        summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+            let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().try_for_each(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("a simulation panicked")))
+            })
+        })?;
+        Ok(summary.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

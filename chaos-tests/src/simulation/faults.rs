@@ -11,10 +11,10 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::collector::Replica;
 use super::etcd::{Link, MEMBERS};
 use super::kubernetes::{PATIENCE, Trouble, Weather};
 use super::plan::Story;
-use super::collector::Replica;
 use super::scene::Scene;
 use crate::history::{Fault, What};
 
@@ -61,18 +61,56 @@ enum Kind {
 use Kind::*;
 
 const ETCD: &[Kind] = &[
-    LeaderKilled, MemberKilled, MemberPaused, LeaderPaused, LeaderApart, QuorumLost, LeaderMoved,
-    Overloaded, NoSpace, Compacted, NodeCutOff, NodeCutFromMember, NodeLosesPackets, NodeLate,
-    CollectorPaused, CollectorCutFromEtcd, CollectorLosesAnswers, Frozen,
+    LeaderKilled,
+    MemberKilled,
+    MemberPaused,
+    LeaderPaused,
+    LeaderApart,
+    QuorumLost,
+    LeaderMoved,
+    Overloaded,
+    NoSpace,
+    Compacted,
+    NodeCutOff,
+    NodeCutFromMember,
+    NodeLosesPackets,
+    NodeLate,
+    CollectorPaused,
+    CollectorCutFromEtcd,
+    CollectorLosesAnswers,
+    Frozen,
 ];
 const KUBERNETES: &[Kind] = &[
-    CollectorKilled, CollectorPaused, CollectorCutFromKubernetes, CollectorCutFromEtcd,
-    ThirdCollector, ClockWrong, ApiDown, ListStale, ListEmpty, ListCut, ListRefused, WatchCut,
-    KubeletSilent, KubeletSilent, NodeOff, NodeDeleted, LeaderMoved,
+    CollectorKilled,
+    CollectorPaused,
+    CollectorCutFromKubernetes,
+    CollectorCutFromEtcd,
+    ThirdCollector,
+    ClockWrong,
+    ApiDown,
+    ListStale,
+    ListEmpty,
+    ListCut,
+    ListRefused,
+    WatchCut,
+    KubeletSilent,
+    KubeletSilent,
+    NodeOff,
+    NodeDeleted,
+    LeaderMoved,
 ];
 const PROCESSES: &[Kind] = &[
-    NodeLosesPackets, NodeLate, NodeCutOff, DiskFull, ClockWrong, NoSpace, Frozen, LeaderKilled,
-    CollectorPaused, CollectorKilled, KubeletSilent,
+    NodeLosesPackets,
+    NodeLate,
+    NodeCutOff,
+    DiskFull,
+    ClockWrong,
+    NoSpace,
+    Frozen,
+    LeaderKilled,
+    CollectorPaused,
+    CollectorKilled,
+    KubeletSilent,
 ];
 
 impl Kind {
@@ -182,7 +220,11 @@ impl Storm {
         let taken = at(self.rng.random_range(0.1..0.4));
         let restored = at(self.rng.random_range(0.1..0.3));
         let back = at(self.rng.random_range(0.1..0.2));
-        let bump = if self.rng.random_bool(0.5) { 100_000 } else { 0 };
+        let bump = if self.rng.random_bool(0.5) {
+            100_000
+        } else {
+            0
+        };
         let mut strike = self.begin("snapshot_restored".to_owned());
         self.under_way.spawn_local(async move {
             let etcd = &strike.scene.etcd;
@@ -258,7 +300,9 @@ impl Strike {
             LeaderMoved => drop(self.scene.etcd.move_leader()),
             Compacted => drop(self.scene.etcd.compact(self.rng.random_range(0..40))),
             Overloaded => {
-                self.scene.etcd.set_overloaded(self.rng.random_range(0.1..0.8));
+                self.scene
+                    .etcd
+                    .set_overloaded(self.rng.random_range(0.1..0.8));
                 sleep(lasts).await;
                 self.scene.etcd.set_overloaded(0.0);
             }
@@ -273,8 +317,12 @@ impl Strike {
                     self.hit_link(&machine, kind, lasts).await;
                 }
             }
-            CollectorKilled | CollectorPaused | CollectorCutFromEtcd | CollectorLosesAnswers
-            | CollectorCutFromKubernetes | ThirdCollector => self.hit_collector(kind, lasts).await,
+            CollectorKilled
+            | CollectorPaused
+            | CollectorCutFromEtcd
+            | CollectorLosesAnswers
+            | CollectorCutFromKubernetes
+            | ThirdCollector => self.hit_collector(kind, lasts).await,
             ClockWrong => {
                 if let Some(wall) = self.scene.walls.choose(&mut self.rng) {
                     wall.set_error(self.rng.random_range(-WORST_CLOCK..=WORST_CLOCK));
@@ -421,7 +469,10 @@ impl Strike {
             }
             ListEmpty => Some(Trouble::Empty),
             ListCut => Some(Trouble::CutMidList),
-            ListRefused => [410, 429, 500].choose(&mut self.rng).copied().map(Trouble::Error),
+            ListRefused => [410, 429, 500]
+                .choose(&mut self.rng)
+                .copied()
+                .map(Trouble::Error),
             _ => None,
         };
         let weather = Weather {

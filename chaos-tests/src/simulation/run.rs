@@ -1,6 +1,5 @@
 //! One seed from beginning to end.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -27,22 +26,20 @@ const LEAST_CALLS: u64 = 20;
 
 /// What came of one seed.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct Simulated {
     /// What happened.
     pub history: History,
     /// How much time passed.
     pub virtual_time: Duration,
     /// How many requests were sent to etcd.
     pub requests: u64,
-    /// How many faults were injected, by kind.
-    pub faults: BTreeMap<String, u64>,
 }
 
 /// Runs a seed.
 ///
 /// # Errors
 /// If what works without faults does not: then the simulation itself is broken.
-pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Outcome> {
+pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -50,7 +47,7 @@ pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Outcome> {
     LocalSet::new().block_on(&runtime, simulate(seed, mutant))
 }
 
-async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Outcome> {
+async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
     let mut rng = StdRng::seed_from_u64(seed);
     let plan = Plan::new(&mut rng);
     let settings = Settings::default();
@@ -77,7 +74,10 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Outcome> {
     }
     storm.heal().await;
     recorder.push(What::Healed);
-    workload.calm().run(Instant::now() + Duration::from_secs(30)).await;
+    workload
+        .calm()
+        .run(Instant::now() + Duration::from_secs(30))
+        .await;
     let last = workload.create();
     sleep(AFTERMATH / 2).await;
     keep_asking(&scene.runtimes).await;
@@ -87,10 +87,9 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Outcome> {
     sleep(AFTERMATH / 2).await;
     keep_asking(&scene.runtimes).await;
     recorder.push(What::End(scene.end()));
-    Ok(Outcome {
+    Ok(Simulated {
         virtual_time: recorder.began().elapsed(),
         requests: scene.etcd.tally().sent,
-        faults: faults(&recorder.copy()),
         history: recorder.take(),
     })
 }
@@ -119,14 +118,4 @@ fn about(seed: u64, mutant: Option<Mutant>, plan: &Plan, settings: &Settings) ->
         sweep_every: milliseconds(settings.sweep_every),
         least_operations: LEAST_CALLS,
     }
-}
-
-fn faults(history: &History) -> BTreeMap<String, u64> {
-    let mut faults = BTreeMap::new();
-    for event in &history.events {
-        if let What::FaultBegins(fault) = &event.what {
-            *faults.entry(fault.kind.clone()).or_default() += 1;
-        }
-    }
-    faults
 }

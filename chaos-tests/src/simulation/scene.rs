@@ -7,10 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ipam_plugin::local::machine::Machine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng as _};
-use store::clock::Clock as _;
 use store::gate::Gate;
 use store::init::ARMED_TERM;
 use store::key::{DEFAULT_PREFIX, Keyspace};
@@ -31,7 +29,7 @@ use crate::history::{End, What};
 use crate::model::Version;
 use crate::mutants::etcd::Planted;
 use crate::mutants::machine::Broken;
-use crate::mutants::view::Glasses;
+use crate::mutants::view::policy;
 use crate::mutants::{Culprit, Mutant};
 
 /// The name of the Kubernetes cluster.
@@ -117,7 +115,10 @@ impl Scene {
             walls.push(wall.clone());
             let mut replica = Replica::new(
                 name,
-                super::mutated(settings, in_collector),
+                Settings {
+                    policy: policy(in_collector, settings.policy),
+                    ..settings.clone()
+                },
                 etcd.clone(),
                 kubernetes.clone(),
                 wall,
@@ -144,14 +145,20 @@ impl Scene {
 
     /// Starts a collector, in the place of one that may run there.
     pub fn start_collector(&self, number: usize) {
-        let bug = self.mutant.filter(|mutant| mutant.culprit() == Culprit::Collector);
+        let bug = self
+            .mutant
+            .filter(|mutant| mutant.culprit() == Culprit::Collector);
         if let Some(replica) = self.replicas.borrow_mut().get_mut(number) {
             start(replica, bug);
         }
     }
 
     /// Does something with a collector's machine.
-    pub fn with_collector<T>(&self, number: usize, what: impl FnOnce(&mut Replica) -> T) -> Option<T> {
+    pub fn with_collector<T>(
+        &self,
+        number: usize,
+        what: impl FnOnce(&mut Replica) -> T,
+    ) -> Option<T> {
         self.replicas.borrow_mut().get_mut(number).map(what)
     }
 
@@ -190,9 +197,16 @@ impl Scene {
             (owners, addresses)
         });
         let replicas = self.replicas.borrow();
-        let last_sweeps = replicas.iter().filter_map(|replica| replica.status()?.last);
-        let held_by_breaker = last_sweeps.into_iter().any(|sweep| !sweep.breakers.is_empty());
-        let spooled: usize = self.runtimes.iter().map(|it| it.node().spooled().len()).sum();
+        let held_by_breaker = replicas.iter().any(|replica| {
+            replica
+                .status()
+                .is_some_and(|status| !status.found.breakers.is_empty())
+        });
+        let spooled: usize = self
+            .runtimes
+            .iter()
+            .map(|it| it.node().spooled().len())
+            .sum();
         End {
             owners,
             addresses,
@@ -210,11 +224,5 @@ impl Scene {
 }
 
 fn start(replica: &mut Replica, bug: Option<Mutant>) {
-    replica.start_over(
-        |etcd| Planted::new(etcd, bug),
-        |view| Glasses::new(view, bug),
-    );
+    replica.start_over(|etcd| Planted::new(etcd, bug), |view| view.with(bug));
 }
-
-/// A machine whose clock is of no matter, so that its type can be named.
-pub type Plugin<M> = <M as Machine>::Clock;

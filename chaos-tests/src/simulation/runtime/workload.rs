@@ -78,6 +78,12 @@ impl Workload {
         Self { reboots, ..self }
     }
 
+    /// From now on no node is rebooted.
+    pub fn calm(&mut self) -> &mut Self {
+        self.reboots = 0.0;
+        self
+    }
+
     /// Goes on until then.
     pub async fn run(&mut self, until: Instant) {
         loop {

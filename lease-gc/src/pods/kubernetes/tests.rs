@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::pods::testing::{Api, Reply, TOKEN, kubeconfig, node, page, pod, until, write};
+use crate::pods::{Opened, Source as _};
 
 const FIRST_NODES: &str = "GET /api/v1/nodes?&limit=500";
 const FIRST: &str = "GET /api/v1/pods?&limit=500";
@@ -34,7 +35,7 @@ fn healthy(line: &str) -> Reply {
 #[tokio::test]
 async fn nodes_are_read_before_pods_and_pods_to_the_last_page() {
     let api = Api::start(healthy);
-    let source = crate::pods::Source::Kubernetes(connected(&api).await);
+    let source = Opened::Kubernetes(connected(&api).await);
     let reading = tokio::spawn(async move { source.read().await });
     let reading = reading.await.unwrap().unwrap();
     assert_eq!(api.lines(), [FIRST_NODES, FIRST, SECOND, THIRD]);
@@ -177,7 +178,7 @@ async fn a_pod_and_its_networks_are_asked_for_directly() {
         }
         other => Reply::status(404, "NotFound", other.rsplit('/').next().unwrap()),
     });
-    let source = crate::pods::Source::Kubernetes(connected(&api).await);
+    let source = Opened::Kubernetes(connected(&api).await);
     let request = source.network_request("shop", "web-0").await.unwrap();
     let request = request.unwrap();
     assert_eq!((request.uid.as_str(), request.node.as_str()), ("u1", "n1"));
