@@ -79,6 +79,8 @@ pub struct Options {
     pub hold: Duration,
     /// Whether the faults strike. Where they only aim, none may be proven.
     pub strikes: bool,
+    /// The commit of this repository, where known.
+    pub commit: String,
     /// Where the history and the logs go.
     pub results: PathBuf,
 }
@@ -105,6 +107,7 @@ fn described(options: &Options) -> Run {
     Run {
         leg: "real".to_owned(),
         seed: options.seed,
+        commit: options.commit.clone(),
         workload: options.plan.name.to_owned(),
         prefix: DEFAULT_PREFIX.to_owned(),
         ranges: options.plan.ranges(),

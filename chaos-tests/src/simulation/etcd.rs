@@ -257,7 +257,6 @@ impl Cluster {
         state.leader = Some(0);
         let term = state.model.header().raft_term;
         (state.observer)(What::Line(history::Line {
-            term,
             line,
             from: by.line,
             revision: by.revision(),

@@ -17,6 +17,7 @@ fn run(workload: &str, faults: &[&str], strikes: bool) -> Result<History> {
         faults: faults.iter().map(|&kind| kind.to_owned()).collect(),
         hold: Duration::from_secs(1),
         strikes,
+        commit: String::new(),
         results: isolation::directory("results")?,
     };
     driver::run(&options, &|line| println!("{line}"))
