@@ -446,7 +446,7 @@ fn probes(stage: &Stage) -> Result<()> {
         } else {
             every.clone()
         };
-        prober.probe(&asked, &stage.recorder)?;
+        prober.probe(&asked, &stage.containers, &stage.recorder)?;
         thread::sleep(Duration::from_millis(850));
     }
     Ok(())

@@ -8,10 +8,8 @@ use crate::history::What;
 use crate::kubernetes::{self as api, Resource, Verb, on};
 use crate::real::Lab;
 use crate::real::faults::Fault;
+use crate::real::faults::collectors::VOID;
 use crate::real::stage::Stage;
-
-/// What a collector says when it cannot judge.
-const VOID: &str = "a sweep was not completed";
 
 /// So many answers show an effect.
 const ENOUGH: usize = 2;
