@@ -14,6 +14,7 @@ echo "chaos: etcd from ${ETCD_BIN_DIRS:-nowhere}"
 ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
 echo "chaos: binaries from $ETCD_IPAM_BIN_DIR"
-# The profile of the tests, which shares their build and is optimised where it must be.
-built=$(cargo build -p chaos-tests --bin chaos --message-format=json-render-diagnostics </dev/null)
+# It shares the dependencies' build with the tests, and is optimised where it must be.
+built=$(cargo build --config chaos-tests/optimised.toml -p chaos-tests --bin chaos \
+  --message-format=json-render-diagnostics </dev/null)
 exec "$(sed -n 's|.*"executable":"\([^"]*/chaos\)".*|\1|p' <<<"$built")" "$@"
