@@ -261,6 +261,15 @@ impl<'a> Facts<'a> {
             }
             What::Line(line) => {
                 self.lives.turn(moment, line, &self.log);
+                // Revisions of one line say nothing of another.
+                for call in &mut self.calls {
+                    if call.ended.is_none() {
+                        call.reached = 0;
+                    }
+                    if call.look.is_none() {
+                        call.reached_then = 0;
+                    }
+                }
                 open.looked = 0;
             }
             What::Released(released) => self.releases.push(Release {

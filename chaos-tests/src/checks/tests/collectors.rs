@@ -129,8 +129,8 @@ fn the_operators_word_counts_also_against_a_running_container() {
         let mut story = Story::new();
         story.pods("a", true).add("a", ip(10)).pods("a", false);
         story.tell(What::Node(Node {
-            out_of_service,
             ready,
+            out_of_service,
             ..node()
         }));
         story

@@ -350,6 +350,7 @@ fn a_store_from_the_past_gives_out_an_address() {
         story
     };
     assert_found(&mut restored(2, true), "closed");
+    assert_found(&mut restored(0, true), "closed");
     assert_passes(restored(2, false).end());
     assert_passes(restored(64, true).end());
 }
