@@ -203,6 +203,7 @@ fn one_that_sleeps_past_its_alarm_does_nothing_any_more() {
 #[test]
 fn one_that_waits_too_long_ends_itself() {
     simulate(|node, cluster| async move {
+        cluster.set_link("node-a", crate::simulation::etcd::Link::fair());
         let first = call(&node, &cluster, Command::Add, Fate::Spared);
         tokio::time::sleep(Duration::from_millis(1)).await;
         // It has the lock, and its alarm is not heard while it is stopped.
