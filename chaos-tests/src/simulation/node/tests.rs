@@ -203,14 +203,15 @@ fn one_that_sleeps_past_its_alarm_does_nothing_any_more() {
 #[test]
 fn one_that_waits_too_long_ends_itself() {
     simulate(|node, cluster| async move {
+        cluster.set_link("node-a", crate::simulation::etcd::Link::fair());
         let first = call(&node, &cluster, Command::Add, Fate::Spared);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        // It has the lock, and its alarm is not heard while it is stopped.
         first.process.pause(Duration::from_secs(3600));
-        // The first has the lock, and its alarm is not heard while it is stopped.
         let second = call(&node, &cluster, Command::Add, Fate::Spared);
-        tokio::task::yield_now().await;
         let ended = second.ended.await.unwrap();
-        assert!(!ended.disturbed);
-        drop(ended);
+        assert_eq!(ended.result.unwrap_err(), 14);
+        assert_eq!((Some(ended.ran), ended.disturbed), (ended.budget, false));
         first.process.kill();
         assert_eq!(first.ended.await.unwrap().result.unwrap_err(), 9);
     });
@@ -259,16 +260,20 @@ fn a_reboot_ends_processes_and_memory_but_not_the_spool() {
         cluster.set_link("node-a", cut);
         let del = call(&node, &cluster, Command::Del, Fate::Spared);
         del.ended.await.unwrap().result.unwrap().unwrap();
-        let orphan = call(&node, &cluster, Command::Add, Fate::Spared);
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        node.wall().set_error(-86_400_000);
+        cluster.set_link("node-a", crate::simulation::etcd::Link::fair());
+        let other = Node::new("node-b", Instant::now());
+        assert_ne!(node.boot_id(), other.boot_id());
         let boot = node.boot_id();
+        let check = call(&node, &cluster, Command::Check, Fate::Spared);
+        tokio::time::sleep(Duration::from_millis(1)).await;
         node.reboot();
-        assert_eq!(orphan.ended.await.unwrap().result.unwrap_err(), 9);
+        assert_eq!(check.ended.await.unwrap().result.unwrap_err(), 9);
         assert_ne!(node.boot_id(), boot);
-        assert_eq!(journalled(&node), 0);
-        // The orphan had begun a new life of the attachment.
-        assert_eq!(node.spooled().len(), 0);
+        assert_eq!((journalled(&node), node.spooled().len()), (0, 1));
+        // The next call of the node delivers it.
+        let again = call(&node, &cluster, Command::Del, Fate::Spared);
+        again.ended.await.unwrap().result.unwrap().unwrap();
+        assert_eq!((owners(&cluster), node.spooled().len()), (0, 0));
     });
 }
 
