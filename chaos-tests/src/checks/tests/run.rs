@@ -8,7 +8,7 @@ use crate::history::{History, Outcome, Process, What};
 #[track_caller]
 fn assert_void(history: &History, why: &str) {
     let verdict = check(history);
-    assert_eq!(verdict.outcome, Outcome::Void, "{verdict:#?}");
+    assert_eq!(verdict.finish, Finish::Void, "{verdict:#?}");
     assert_eq!(verdict.finish, Finish::Void, "{verdict:#?}");
     assert!(
         verdict.void.iter().any(|one| one.contains(why)),
