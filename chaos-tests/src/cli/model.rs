@@ -29,7 +29,7 @@ pub(super) fn run(seconds: u64) -> Result<Conclusion> {
             install.series(),
             found.sequences,
             found.requests,
-            found.void,
+            found.void.len(),
             found.differences.len()
         ));
         for difference in &found.differences {

@@ -149,15 +149,12 @@ impl Caller {
             budget: Some(budget(order.verb) + SLACK),
             panic: panic_in(&finished.stderr),
         }));
-        // What led to an acknowledged call stands in the history before its end does.
-        let look = if ended.is_ok() && !order.container.is_empty() {
-            self.look(node, call, &attachment)?
-        } else {
-            None
-        };
         let outcome = ended.outcome.clone();
         self.recorder.push(What::Return(Return { call, outcome }));
-        if let Some(look) = look {
+        if ended.is_ok()
+            && !order.container.is_empty()
+            && let Some(look) = self.look(node, call, &attachment)?
+        {
             self.recorder.push(What::Look(look));
         }
         Ok(Some(ended))

@@ -33,7 +33,7 @@ use crate::real::faults::membership::Replaced;
 use crate::real::faults::packets::{Lost, Narrow};
 use crate::real::faults::partitions::{Cut, CutOff};
 use crate::real::faults::power::PowerLost;
-use crate::real::faults::processes::{Killed, Paused};
+use crate::real::faults::processes::{Halt, Halted};
 use crate::real::faults::restore::Restored;
 use crate::real::faults::space::{DiskFull, QuotaReached};
 use crate::real::faults::target::Whom;
@@ -112,12 +112,12 @@ pub fn make(kind: &str, random: &mut StdRng) -> Option<Box<dyn Fault>> {
     let single = [Whom::Leader, follower][random.random_range(0..2)];
     let anybody = [Whom::Leader, follower, Whom::Everyone][random.random_range(0..3)];
     Some(match kind {
-        "leader_killed" => Box::new(Killed::new(Whom::Leader)),
-        "follower_killed" => Box::new(Killed::new(follower)),
-        "all_killed" => Box::new(Killed::new(Whom::Everyone)),
-        "leader_paused" => Box::new(Paused::new(Whom::Leader)),
-        "follower_paused" => Box::new(Paused::new(follower)),
-        "all_paused" => Box::new(Paused::new(Whom::Everyone)),
+        "leader_killed" => Box::new(Halted::new(Halt::Killed, Whom::Leader)),
+        "follower_killed" => Box::new(Halted::new(Halt::Killed, follower)),
+        "all_killed" => Box::new(Halted::new(Halt::Killed, Whom::Everyone)),
+        "leader_paused" => Box::new(Halted::new(Halt::Paused, Whom::Leader)),
+        "follower_paused" => Box::new(Halted::new(Halt::Paused, follower)),
+        "all_paused" => Box::new(Halted::new(Halt::Paused, Whom::Everyone)),
         "leader_cut_off" => Box::new(CutOff::new(Cut::Off, Whom::Leader)),
         "follower_cut_off" => Box::new(CutOff::new(Cut::Off, follower)),
         "leader_deaf" => Box::new(CutOff::new(Cut::Deaf, Whom::Leader)),

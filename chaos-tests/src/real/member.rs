@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::daemon::{Daemon, Output};
 use crate::install::Install;
@@ -289,32 +290,41 @@ impl Member {
         }
     }
 
-    /// Saves a snapshot to this file.
-    pub fn save_snapshot(&self, file: &Path) -> Result<()> {
-        let mut command = Command::new(self.install.directory.join("etcdctl"));
-        command
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &self.endpoint()]);
-        done(command.args(["snapshot", "save"]).arg(file)).map(|_| ())
+    /// Saves a snapshot to this file, and says of which revision it is.
+    pub fn save_snapshot(&self, file: &Path) -> Result<i64> {
+        let mut save = self.tool("etcdctl");
+        save.args(["--endpoints", &self.endpoint(), "snapshot", "save"]);
+        done(save.arg(file))?;
+        let mut status = self.snapshots();
+        let status = done(status.args(["status", "--write-out=json"]).arg(file))?;
+        let status: Value = serde_json::from_str(&status)?;
+        status["revision"].as_i64().context("no revision")
     }
 
     /// Makes the data of a stopped member, which has none, from a snapshot, as an operator would.
     pub fn restore_snapshot(&self, file: &Path) -> Result<()> {
-        // etcdutl came with 3.5; before, etcdctl did its work.
-        let own = self.install.directory.join("etcdutl");
-        let old = self.install.directory.join("etcdctl");
-        let mut command = Command::new(if own.is_file() { own } else { old });
-        command
-            .env("ETCDCTL_API", "3")
-            .args(["snapshot", "restore"])
-            .arg(file);
-        command.args([
+        let mut restore = self.snapshots();
+        restore.arg("restore").arg(file).args([
             format!("--data-dir={}", self.data().display()),
             format!("--name={}", self.name()),
             format!("--initial-cluster={}", self.state().cluster),
             format!("--initial-advertise-peer-urls={}", self.peer_url()),
         ]);
-        done(&mut command).map(|_| ())
+        done(&mut restore).map(|_| ())
+    }
+
+    /// What works on snapshots: etcdutl came with 3.5; before, etcdctl did its work.
+    fn snapshots(&self) -> Command {
+        let has_its_own = self.install.directory.join("etcdutl").is_file();
+        let mut command = self.tool(if has_its_own { "etcdutl" } else { "etcdctl" });
+        command.arg("snapshot");
+        command
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(self.install.directory.join(name));
+        command.env("ETCDCTL_API", "3");
+        command
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

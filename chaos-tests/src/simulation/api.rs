@@ -37,7 +37,7 @@ impl Api for Server {
             .iter()
             .filter_map(|number| self.networks.get(*number));
         let status = networks.map(|network| {
-            let families = network.ipam["ranges"].as_array().map_or(1, Vec::len);
+            let families = network.ipam["ipRanges"].as_array().map_or(1, Vec::len);
             let ips = addresses.by_ref().take(families);
             Status {
                 name: format!("default/{}", network.name),

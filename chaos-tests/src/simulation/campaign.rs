@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::run::{Simulated, run};
-use crate::checks::{self, Outcome, Verdict};
+use crate::checks::{self, Finish, Verdict};
 use crate::history::{self, What};
 use crate::mutants::Mutant;
 
@@ -64,10 +64,10 @@ impl AddAssign<(u64, Simulated, Verdict)> for Summary {
                 _ => {}
             }
         }
-        match verdict.outcome {
-            Outcome::Passed => {}
-            Outcome::Void => self.void += 1,
-            Outcome::Failed => {
+        match verdict.finish {
+            Finish::Passed => {}
+            Finish::Void => self.void += 1,
+            Finish::Failed => {
                 self.failed.insert(seed, verdict);
             }
         }
@@ -94,7 +94,7 @@ impl Campaign {
                 let seed = self.first + number;
                 let simulated = run(seed, self.mutant).with_context(|| format!("seed {seed}"))?;
                 let verdict = checks::check(&simulated.history);
-                if self.until_failure && verdict.outcome == Outcome::Failed {
+                if self.until_failure && verdict.finish == Finish::Failed {
                     over.store(true, Ordering::Relaxed);
                 }
                 let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);

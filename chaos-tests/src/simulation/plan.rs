@@ -98,7 +98,7 @@ impl Plan {
                 "etcd": {"endpoints": ["http://etcd:2379"]},
                 "cooldown": format!("{}s", cooldown.as_secs()),
                 "order": order,
-                "ranges": ranges,
+                "ipRanges": ranges,
             })
         };
         let network = |name: &str, interface: &str, ranges| Network {
@@ -107,15 +107,15 @@ impl Plan {
             interface: interface.to_owned(),
             ipam: ipam(ranges),
         };
-        let mut sets = vec![json!([blue.configuration()])];
+        let mut sets = vec![blue.configuration()];
         let mut ranges = vec![blue.range("blue")];
         if is_dual {
             let first: u16 = 2;
             let last = first + u16::from(addresses);
             let (first, last) = (format!("fd00::{first:x}"), format!("fd00::{last:x}"));
-            sets.push(json!([{
-                "subnet": "fd00::/64", "gateway": "fd00::1", "rangeStart": first, "rangeEnd": last,
-            }]));
+            sets.push(json!({
+                "range": "fd00::/64", "gateway": "fd00::1", "range_start": first, "range_end": last,
+            }));
             ranges.extend(v6("blue", &first, &last));
         }
         ranges.push(blueprint.range("blueprint"));
@@ -125,7 +125,7 @@ impl Plan {
             nodes: ["node-1", "node-10", "node-2"].map(str::to_owned).into(),
             networks: vec![
                 network("blue", "net1", sets.into()),
-                network("blueprint", "net2", json!([[blueprint.configuration()]])),
+                network("blueprint", "net2", json!([blueprint.configuration()])),
             ],
             ranges,
             most_pods: usize::from(addresses) - 2 + rng.random_range(0..3),
@@ -169,10 +169,10 @@ impl Subnet {
     /// One of its addresses is excluded.
     fn configuration(&self) -> Value {
         json!({
-            "subnet": self.text(),
+            "range": self.text(),
             "gateway": self.at(1),
-            "rangeStart": self.at(2),
-            "rangeEnd": self.at(self.last),
+            "range_start": self.at(2),
+            "range_end": self.at(self.last),
             "exclude": [format!("{}/32", self.at(4))],
         })
     }

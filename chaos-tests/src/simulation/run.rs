@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use lease_gc::evidence::Policy;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::runtime::Builder;
@@ -18,9 +19,13 @@ use super::scene::Scene;
 use crate::history::{History, Run, What};
 use crate::mutants::Mutant;
 
-/// Within this time after the faults all that they left behind must be gone: the longest that a runtime
-/// still looks after a pod, the grace period, and two sweeps and more.
-const AFTERMATH: Duration = Duration::from_secs(150);
+/// The collectors' patience. It is longer than a kubelet needs for a pod that was deleted by force, with a
+/// call of the plugin that was paused on its way.
+const GRACE: Duration = Duration::from_secs(100);
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+/// Within this time after the faults all that they left behind must be gone: the grace period, and two
+/// sweeps and more.
+const AFTERMATH: Duration = Duration::from_secs(200);
 /// Fewer acknowledged calls prove nothing.
 const LEAST_CALLS: u64 = 20;
 
@@ -50,7 +55,15 @@ pub fn run(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
 async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
     let mut rng = StdRng::seed_from_u64(seed);
     let plan = Plan::new(&mut rng);
-    let settings = Settings::default();
+    let settings = Settings {
+        sweep_every: SWEEP_EVERY,
+        policy: Policy {
+            grace: GRACE,
+            node_gone_grace: GRACE,
+            ..Policy::default()
+        },
+        ..Settings::default()
+    };
     let recorder = Recorder::begin();
     recorder.push(What::Run(about(seed, mutant, &plan, &settings)));
     let scene = Scene::set_up(&plan, &settings, mutant, &recorder, &mut rng).await?;

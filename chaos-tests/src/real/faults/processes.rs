@@ -1,32 +1,34 @@
 //! Members that die or stand still.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::real::Lab;
 use crate::real::faults::Fault;
 use crate::real::faults::target::{Contact, Target, Whom, contact};
-use crate::real::member::Member;
 
-/// Members end by SIGKILL, and are started again.
+/// What happens to the process of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// It ends by SIGKILL, and is started again.
+    Killed,
+    /// It stops in its tracks (SIGSTOP): it accepts connections and never answers.
+    Paused,
+}
+
+/// Members stop working.
 #[derive(Debug)]
-pub struct Killed {
+pub struct Halted {
+    halt: Halt,
     whom: Whom,
     target: Option<Target>,
     is_struck: bool,
 }
 
-/// Members stop in their tracks (SIGSTOP): they accept connections and never answer.
-#[derive(Debug)]
-pub struct Paused {
-    whom: Whom,
-    target: Option<Target>,
-    is_struck: bool,
-}
-
-impl Killed {
-    /// Of these members.
-    pub fn new(whom: Whom) -> Self {
+impl Halted {
+    /// Halts these members in this way.
+    pub fn new(halt: Halt, whom: Whom) -> Self {
         Self {
+            halt,
             whom,
             target: None,
             is_struck: false,
@@ -34,23 +36,15 @@ impl Killed {
     }
 }
 
-impl Paused {
-    /// Of these members.
-    pub fn new(whom: Whom) -> Self {
-        Self {
-            whom,
-            target: None,
-            is_struck: false,
-        }
-    }
-}
-
-impl Fault for Killed {
+impl Fault for Halted {
     fn kind(&self) -> &'static str {
-        match self.whom {
-            Whom::Leader => "leader_killed",
-            Whom::Follower(_) => "follower_killed",
-            Whom::Everyone => "all_killed",
+        match (self.halt, self.whom) {
+            (Halt::Killed, Whom::Leader) => "leader_killed",
+            (Halt::Killed, Whom::Follower(_)) => "follower_killed",
+            (Halt::Killed, Whom::Everyone) => "all_killed",
+            (Halt::Paused, Whom::Leader) => "leader_paused",
+            (Halt::Paused, Whom::Follower(_)) => "follower_paused",
+            (Halt::Paused, Whom::Everyone) => "all_paused",
         }
     }
 
@@ -61,17 +55,24 @@ impl Fault for Killed {
 
     fn strike(&mut self, lab: &Lab) -> Result<()> {
         self.is_struck = true;
-        let mut hit = self.target.iter().flat_map(|target| target.members(lab));
-        hit.try_for_each(Member::kill)
+        let target = self.target.as_ref().context("nothing was aimed at")?;
+        target.members(lab).try_for_each(|member| match self.halt {
+            Halt::Killed => member.kill(),
+            Halt::Paused => member.pause(),
+        })
     }
 
     fn proven(&mut self, lab: &Lab) -> Result<Option<String>> {
-        let Some(target) = &self.target else {
-            return Ok(None);
-        };
+        let target = self.target.as_ref().context("nothing was aimed at")?;
         target.proof(lab, |member| {
-            let is_dead = contact(member) == Contact::Refuses;
-            Ok(is_dead.then(|| "refuses connections".to_owned()))
+            let (is_so, what) = match self.halt {
+                Halt::Killed => (contact(member) == Contact::Refuses, "refuses connections"),
+                Halt::Paused => (
+                    member.is_paused() && contact(member) == Contact::Silent,
+                    "accepts connections and does not answer",
+                ),
+            };
+            Ok(is_so.then(|| what.to_owned()))
         })
     }
 
@@ -79,46 +80,10 @@ impl Fault for Killed {
         if !std::mem::take(&mut self.is_struck) {
             return Ok(());
         }
-        let mut hit = self.target.iter().flat_map(|target| target.members(lab));
-        hit.try_for_each(|member| member.start(&[]))
-    }
-}
-
-impl Fault for Paused {
-    fn kind(&self) -> &'static str {
-        match self.whom {
-            Whom::Leader => "leader_paused",
-            Whom::Follower(_) => "follower_paused",
-            Whom::Everyone => "all_paused",
-        }
-    }
-
-    fn aim(&mut self, lab: &Lab) -> Result<String> {
-        let target = self.target.insert(self.whom.choose(lab)?);
-        Ok(target.names())
-    }
-
-    fn strike(&mut self, lab: &Lab) -> Result<()> {
-        self.is_struck = true;
-        let mut hit = self.target.iter().flat_map(|target| target.members(lab));
-        hit.try_for_each(Member::pause)
-    }
-
-    fn proven(&mut self, lab: &Lab) -> Result<Option<String>> {
-        let Some(target) = &self.target else {
-            return Ok(None);
-        };
-        target.proof(lab, |member| {
-            let is_paused = member.is_paused() && contact(member) == Contact::Silent;
-            Ok(is_paused.then(|| "accepts connections and does not answer".to_owned()))
+        let target = self.target.as_ref().context("nothing was aimed at")?;
+        target.members(lab).try_for_each(|member| match self.halt {
+            Halt::Killed => member.revive(),
+            Halt::Paused => member.resume(),
         })
-    }
-
-    fn end(&mut self, lab: &Lab) -> Result<()> {
-        if !std::mem::take(&mut self.is_struck) {
-            return Ok(());
-        }
-        let mut hit = self.target.iter().flat_map(|target| target.members(lab));
-        hit.try_for_each(Member::resume)
     }
 }

@@ -25,6 +25,7 @@ const SEAL: &str = "the store was restored from a snapshot";
 #[derive(Debug, Default)]
 pub struct Restored {
     snapshot: Option<PathBuf>,
+    /// The revision of the snapshot.
     revision: i64,
     /// The line that counted before, once another one does.
     before: Option<Line>,
@@ -36,13 +37,12 @@ impl Fault for Restored {
     }
 
     fn aim(&mut self, lab: &Lab) -> Result<String> {
-        let (leader, view) = lab.cluster.leader()?;
+        let (leader, _) = lab.cluster.leader()?;
         let directory = isolation::directory("snapshots")?;
         let file = directory.join(format!("{:016x}", rand::random::<u64>()));
-        leader.save_snapshot(&file)?;
+        self.revision = leader.save_snapshot(&file)?;
         self.snapshot = Some(file);
-        self.revision = view.revision;
-        Ok(format!("all members, back to revision {}", view.revision))
+        Ok(format!("all members, back to revision {}", self.revision))
     }
 
     fn strike(&mut self, lab: &Lab) -> Result<()> {

@@ -9,6 +9,8 @@ use store::clock::Clock as _;
 use tokio::sync::mpsc;
 
 use super::{Cluster, Mark, Trouble, Weather};
+use crate::mutants::Mutant;
+use crate::mutants::view::{distort_nodes, distort_pods, skips_direct_look};
 
 /// How long an answer takes on a good day (milliseconds).
 const LATENCY: std::ops::RangeInclusive<u64> = 2..=20;
@@ -20,6 +22,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct SimView {
     cluster: Cluster,
     reader: String,
+    mutant: Option<Mutant>,
 }
 
 /// The same, opened for a sweep.
@@ -30,7 +33,14 @@ impl SimView {
         Self {
             cluster,
             reader: reader.to_owned(),
+            mutant: None,
         }
+    }
+
+    /// The same with a bug in front of it.
+    #[must_use]
+    pub fn with(self, mutant: Option<Mutant>) -> Self {
+        Self { mutant, ..self }
     }
 
     /// Asks, and waits for as long as an answer takes.
@@ -136,17 +146,22 @@ impl Source for SimSource {
         let mut unreadable_annotations = 0;
         let operation = "list_nodes";
         let listed = self.0.list(operation, |weather| weather.nodes.clone());
+        let mut nodes = Vec::new();
         for node in listed.await?.nodes.values() {
-            let listed = node.listed().map_err(unusable(operation))?;
-            living.add_node(listed.node);
+            nodes.push(node.listed().map_err(unusable(operation))?.node);
         }
+        distort_nodes(self.0.mutant, &mut nodes);
+        nodes.into_iter().for_each(|node| living.add_node(node));
         let operation = "list_pods";
         let listed = self.0.list(operation, |weather| weather.pods.clone());
+        let mut pods = Vec::new();
         for object in listed.await?.pods.values() {
             let listed = object.kept.listed().map_err(unusable(operation))?;
             unreadable_annotations += usize::from(listed.unreadable);
-            living.add_pod(listed.pod);
+            pods.push(listed.pod);
         }
+        distort_pods(self.0.mutant, &mut pods);
+        pods.into_iter().for_each(|pod| living.add_pod(pod));
         living.complete();
         Ok(Reading {
             living: Arc::new(living),
@@ -161,6 +176,9 @@ impl Source for SimSource {
         name: &str,
         uid: &str,
     ) -> Result<bool, SourceError> {
+        if skips_direct_look(self.0.mutant) {
+            return Ok(false);
+        }
         let operation = "get_pod";
         let asked = self.0.ask(operation, |weather| weather.objects.clone());
         asked.await?;
@@ -170,7 +188,9 @@ impl Source for SimSource {
             return Ok(false);
         };
         let listed = object.kept.listed().map_err(unusable(operation))?;
-        Ok(uid.is_empty() || listed.pod.is(uid))
+        let mut found = vec![listed.pod];
+        distort_pods(self.0.mutant, &mut found);
+        Ok(found.iter().any(|pod| uid.is_empty() || pod.is(uid)))
     }
 
     async fn kubelet_lease(&self, node: &str) -> Result<LeaseState, SourceError> {

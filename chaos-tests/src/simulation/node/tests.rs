@@ -40,23 +40,28 @@ fn simulate<F: Future<Output = ()>>(test: impl FnOnce(Node, Cluster) -> F) {
     });
 }
 
-fn invocation(verb: fn(Target) -> Command) -> Invocation {
+/// A network's configuration, or only what some callers leave of it.
+fn config(is_whole: bool) -> String {
+    let mut ipam = json!({"type": "etcd-ipam"});
+    if is_whole {
+        ipam["etcd"] = json!({"endpoints": ["http://etcd:2379"]});
+        ipam["range"] = json!("10.0.0.0/29");
+    }
+    json!({"cniVersion": "1.1.0", "name": "blue", "type": "macvlan", "ipam": ipam}).to_string()
+}
+
+fn invocation(verb: fn(Target) -> Command, is_whole: bool) -> Invocation {
     let target = Target {
         container: "c1".to_owned(),
         interface: "net1".to_owned(),
     };
-    let ipam = json!({
-        "type": "etcd-ipam",
-        "etcd": {"endpoints": ["http://etcd:2379"]},
-        "range": "10.0.0.0/29",
-    });
-    let config = json!({"cniVersion": "1.1.0", "name": "blue", "type": "macvlan", "ipam": ipam});
     Invocation {
         environment: Environment {
             command: verb(target),
             args: String::new(),
         },
-        config: config.to_string(),
+        config: config(is_whole),
+        node_file: None,
     }
 }
 
@@ -67,10 +72,14 @@ struct Call {
 }
 
 fn call(node: &Node, cluster: &Cluster, verb: fn(Target) -> Command, fate: Fate) -> Call {
+    start(node, cluster, invocation(verb, true), fate)
+}
+
+fn start(node: &Node, cluster: &Cluster, invocation: Invocation, fate: Fate) -> Call {
     let machine = node.start(cluster, fate, StdRng::seed_from_u64(2));
     let process = machine.process().clone();
     let out = Stdout::of(&process);
-    let work = plugin(|machine| machine)(machine, invocation(verb), out.clone());
+    let work = plugin(|machine| machine)(machine, invocation, out.clone());
     let ended = tokio::task::spawn_local(process.clone().run(work));
     Call {
         process,
@@ -260,5 +269,20 @@ fn a_reboot_ends_processes_and_memory_but_not_the_spool() {
         assert_eq!(journalled(&node), 0);
         // The orphan had begun a new life of the attachment.
         assert_eq!(node.spooled().len(), 0);
+    });
+}
+
+#[test]
+fn a_release_that_knew_no_store_waits_for_the_configuration_of_its_network() {
+    simulate(|node, cluster| async move {
+        for _ in 0..3 {
+            let stripped = invocation(Command::Del, false);
+            let del = start(&node, &cluster, stripped, Fate::Spared);
+            del.ended.await.unwrap().result.unwrap().unwrap();
+        }
+        assert_eq!(node.spooled().len(), 3);
+        let whole = call(&node, &cluster, Command::Del, Fate::Spared);
+        whole.ended.await.unwrap().result.unwrap().unwrap();
+        assert!(node.spooled().is_empty());
     });
 }

@@ -101,6 +101,7 @@ impl Runtime {
                 args: args.unwrap_or_default(),
             },
             config: config.to_string(),
+            node_file: self.shared.node_file.clone(),
         };
         let fate = self.habits().fate(&mut self.shared.rng.borrow_mut());
         let machine = self.node().start(&self.world().etcd, fate, self.fork());

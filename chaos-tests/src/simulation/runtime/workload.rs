@@ -187,7 +187,7 @@ impl Workload {
     }
 
     fn stop_later(&mut self, runtime: Runtime, pod: Pod) {
-        let later = Duration::from_millis(self.rng.random_range(0..60_000));
+        let later = Duration::from_millis(self.rng.random_range(0..20_000));
         tokio::task::spawn_local(async move {
             tokio::time::sleep(later).await;
             runtime.stop(&pod.identity.uid);
