@@ -21,6 +21,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             continue;
         };
         let explained = facts.is_collectors(index, end)
+            || collector_may_have(facts, life, end)
             || facts
                 .calls_for(life.who)
                 .any(|call| may_release(facts, call, life, end))
@@ -91,4 +92,19 @@ fn may_collect(facts: &Facts<'_>, call: &Call<'_>, life: &Life, end: Edge) -> bo
     names[call.who][..3] == names[life.who][..3]
         && call.began < end.moment
         && (!facts.exact || lasts_into(call, life))
+}
+
+/// Whether a collector may have released the record without telling: its answer was lost, and nobody knows
+/// who sent what. Then the record must be of a pod that is gone, or of an earlier boot of its node.
+fn collector_may_have(facts: &Facts<'_>, life: &Life, end: Edge) -> bool {
+    if facts.exact || end.leader.is_none() {
+        return false;
+    }
+    let record = facts.last_record(life);
+    let pod = facts.truth.pod(record.pod.uid);
+    let pod_gone = pod.is_some_and(|pod| pod.deleted.is_some_and(|deleted| deleted < end.moment));
+    let [cluster, node, ..] = facts.names.attachments[life.who];
+    let at = end.moment.at;
+    let mut states = facts.truth.node_between(cluster, node, at, at);
+    pod_gone || states.any(|(_, _, node)| node.boot != record.boot)
 }

@@ -95,6 +95,8 @@ pub struct Lives<'a> {
     pub holdings: Vec<Holding>,
     /// Of the election keys.
     pub reigns: Vec<Reign<'a>>,
+    /// When other lines of the history began to count.
+    pub turns: Vec<Moment>,
     /// Everybody who ever led.
     pub identities: Vec<&'a str>,
     /// What is wrong with the log itself: at which event, and what.
@@ -260,6 +262,7 @@ impl<'a> Lives<'a> {
             leader: None,
             commit: None,
         };
+        self.turns.push(moment);
         let before = std::mem::take(&mut self.state);
         for life in before.owners.values() {
             self.owners[*life].end = Some(edge);
