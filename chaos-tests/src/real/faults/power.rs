@@ -89,7 +89,8 @@ impl Fault for PowerLost {
         }
         self.find()?;
         let mut all = self.disks.iter().map(|disk| disk.path().join(CANARY));
-        let is_lost = all.all(|canary| !canary.exists());
+        // Its name may have gone to the disk together with what others synced.
+        let is_lost = all.all(|canary| fs::read(canary).unwrap_or_default() != CANARY.as_bytes());
         let count = self.disks.len();
         Ok(is_lost.then(|| format!("what was not synced is gone from {count} disks")))
     }

@@ -3,16 +3,24 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::history::Line;
+use crate::loopback::Place;
 use crate::node::Node;
 use crate::real::Lab;
 use crate::real::faults::Fault;
+use crate::real::faults::rules::Rules;
 use crate::real::isolation;
 use crate::real::member::Member;
+use crate::real::network::HARNESS;
+
+/// A recorder that is behind for this long does not catch up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The number of the next line; the first is 0.
 static LINES: AtomicU32 = AtomicU32::new(1);
@@ -48,7 +56,9 @@ impl Fault for Restored {
     fn strike(&mut self, lab: &Lab) -> Result<()> {
         let snapshot = self.snapshot.as_ref().context("no snapshot")?;
         let all = lab.cluster.members();
+        let closed = close(lab)?;
         all.iter().try_for_each(Member::kill)?;
+        closed.into_iter().try_for_each(Rules::remove)?;
         for member in all {
             fs::rename(member.data(), member.disk().join("before"))?;
             member.restore_snapshot(snapshot)?;
@@ -95,4 +105,22 @@ impl Fault for Restored {
         });
         all.iter().try_for_each(|member| member.start(&[]))
     }
+}
+
+/// Keeps everybody but the harness from the members, and waits until all that was committed is recorded:
+/// the log of this line cannot be read while another one counts.
+fn close(lab: &Lab) -> Result<Vec<Rules>> {
+    let port = Place::CLIENT_PORT;
+    let hook = format!("INPUT -p tcp --dport {port} ! -s {HARNESS}");
+    let all = lab.cluster.members().iter();
+    let rules = all.map(|member| Rules::add(member.host(), vec![hook.clone()], "-j DROP"));
+    let rules = rules.collect::<Result<_>>()?;
+    // What has arrived is still committed.
+    thread::sleep(Duration::from_millis(500));
+    let (_, view) = lab.cluster.leader()?;
+    let patience = Instant::now() + PATIENCE;
+    while lab.cluster.compactable() < view.revision && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(rules)
 }
