@@ -261,15 +261,7 @@ impl<'a> Facts<'a> {
             }
             What::Line(line) => {
                 self.lives.turn(moment, line, &self.log);
-                // Revisions of one line say nothing of another.
-                for call in &mut self.calls {
-                    if call.ended.is_none() {
-                        call.reached = 0;
-                    }
-                    if call.look.is_none() {
-                        call.reached_then = 0;
-                    }
-                }
+                self.forget_revisions();
                 open.looked = 0;
             }
             What::Released(released) => self.releases.push(Release {
@@ -305,6 +297,18 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Revisions of one line say nothing of another.
+    fn forget_revisions(&mut self) {
+        for call in &mut self.calls {
+            if call.ended.is_none() {
+                call.reached = 0;
+            }
+            if call.look.is_none() {
+                call.reached_then = 0;
+            }
+        }
+    }
+
     fn fault(&mut self, number: u64) -> Option<&mut FaultSpan<'a>> {
         let faults = self.faults.iter_mut().rev();
         faults.into_iter().find(|fault| fault.number == number)
@@ -321,7 +325,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Finds the deletion that each release was: the last one before it was told of, or, where the log
-    /// is seen late, the first after.
+    /// is seen late, the nearest.
     fn bind_releases(&mut self, layout: &Layout) {
         for index in 0..self.releases.len() {
             let release = &self.releases[index];
@@ -339,11 +343,16 @@ impl<'a> Facts<'a> {
             };
             let lives = self.owners_of.of(who);
             let ended = |life: &usize| self.lives.owners[*life].end.map(|end| end.moment);
-            let earlier = lives.iter().filter(free).rev();
-            let earlier = earlier
-                .into_iter()
-                .find(|life| ended(life).is_some_and(|end| end < moment));
-            let Some(life) = earlier.or_else(|| lives.iter().find(free)).copied() else {
+            // Where the log is seen late, the deletion may be seen after it was told of.
+            let distance = |life: &&usize| ended(life).map(|end| end.at.abs_diff(moment.at));
+            let free: Vec<_> = lives.iter().filter(free).collect();
+            let nearest = if self.exact {
+                free.into_iter()
+                    .rfind(|life| ended(life).is_some_and(|end| end < moment))
+            } else {
+                free.into_iter().min_by_key(distance)
+            };
+            let Some(life) = nearest.copied() else {
                 continue;
             };
             self.releases[index].life = Some(life);
