@@ -36,13 +36,13 @@ impl Fault for Restored {
     }
 
     fn aim(&mut self, lab: &Lab) -> Result<String> {
-        let (leader, view) = lab.cluster.leader()?;
+        let (leader, _) = lab.cluster.leader()?;
         let directory = isolation::directory("snapshots")?;
         let file = directory.join(format!("{:016x}", rand::random::<u64>()));
         leader.save_snapshot(&file)?;
+        self.revision = leader.snapshot_revision(&file)?;
         self.snapshot = Some(file);
-        self.revision = view.revision;
-        Ok(format!("all members, back to revision {}", view.revision))
+        Ok(format!("all members, back to revision {}", self.revision))
     }
 
     fn strike(&mut self, lab: &Lab) -> Result<()> {
