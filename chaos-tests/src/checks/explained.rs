@@ -27,7 +27,8 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
                 .any(|call| may_release(facts, call, life, end))
             || collections
                 .iter()
-                .any(|call| may_collect(facts, call, life, end));
+                .any(|call| may_collect(facts, call, life, end))
+            || may_be_a_silent_collectors(facts, life, end);
         if !explained {
             let what =
                 "a record was deleted, and no DEL, GC, failed ADD or collector can have done it";
@@ -67,6 +68,20 @@ fn may_release(facts: &Facts<'_>, call: &Call<'_>, life: &Life, end: Edge) -> bo
         return !succeeded && lasts_into(call, life);
     }
     call.is("DEL") && (!facts.exact || lasts_into_add(facts, call, life))
+}
+
+/// Whether a collector may have ended what no container has any more, and said nothing: in a fault the
+/// answer to its release can be lost. Only the simulation knows who sent what.
+fn may_be_a_silent_collectors(facts: &Facts<'_>, life: &Life, end: Edge) -> bool {
+    let mut ups = facts.ups_of.of(life.who).iter().map(|up| &facts.ups[*up]);
+    let is_up = ups.any(|up| up.begin < end.moment && up.end.is_none_or(|down| down > end.moment));
+    let amid_a_fault = facts.faults.iter().any(|fault| {
+        fault.begin < end.moment
+            && fault
+                .end
+                .is_none_or(|ended| facts.before(end.moment, ended))
+    });
+    !facts.exact && end.leader.is_some() && !is_up && amid_a_fault
 }
 
 fn lasts_into(call: &Call<'_>, life: &Life) -> bool {

@@ -48,18 +48,18 @@ impl Containers {
     pub fn lay(recorder: Arc<Recorder>) -> Result<Self> {
         ip(&format!("link add {WIRE} type bridge mcast_snooping 0"))?;
         ip(&format!("link set {WIRE} up"))?;
-        let mut batch = String::new();
+        let mut batch = Vec::new();
         for number in 0..NAMESPACES {
             let name = namespace(number);
             ip(&format!("netns add {name}"))?;
-            batch.push_str(&format!(
-                "link add {name} type veth peer name eth0 netns {name}\n\
-                 link set {name} master {WIRE} up\n"
+            batch.push(format!(
+                "link add {name} type veth peer name eth0 netns {name}"
             ));
+            batch.push(format!("link set {name} master {WIRE} up"));
         }
         let mut command = Command::new("ip");
         command.args(["-batch", "-"]);
-        let output = process::run(command, &batch, Finish::Normal)?;
+        let output = process::run(command, &batch.join("\n"), Finish::Normal)?;
         ensure!(output.status.success(), "ip: {}", output.stderr.trim());
         for number in 0..NAMESPACES {
             ip(&format!("-n {} link set eth0 up", namespace(number)))?;

@@ -52,7 +52,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const CALM: Duration = Duration::from_secs(2);
 
 /// An effect that was not seen for so long will not be.
-const PROOF: Duration = Duration::from_secs(20);
+const PROOF: Duration = Duration::from_secs(40);
 
 /// The same for one that does not strike.
 const NO_PROOF: Duration = Duration::from_secs(2);

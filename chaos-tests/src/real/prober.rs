@@ -91,7 +91,7 @@ impl Prober {
                 recorder.push(What::Probe(Probe {
                     space: space.clone(),
                     address: *address,
-                    answered: macs.iter().map(spell).collect(),
+                    answered: macs.iter().copied().map(spell).collect(),
                 }));
             }
         }
@@ -129,6 +129,6 @@ fn answer(frame: &[u8; LENGTH]) -> Option<(Ipv4Addr, [u8; 6])> {
     is_reply.then_some((address.into(), mac))
 }
 
-fn spell(mac: &[u8; 6]) -> String {
+fn spell(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }

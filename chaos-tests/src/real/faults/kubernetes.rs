@@ -9,6 +9,7 @@ use crate::kubernetes::{self as api, Resource, Verb, on};
 use crate::real::Lab;
 use crate::real::faults::Fault;
 use crate::real::faults::collectors::VOID;
+use crate::real::replicas::Replica;
 use crate::real::stage::Stage;
 
 /// So many answers show an effect.
@@ -78,8 +79,8 @@ impl Fault for Failing {
     }
 
     fn aim(&mut self, _lab: &Lab) -> Result<String> {
-        self.logged = self.stage.replicas.iter().map(|one| one.logged()).collect();
-        self.from = self.stage.recorder.len();
+        self.logged = self.stage.replicas.iter().map(Replica::logged).collect();
+        self.from = self.stage.recorder.count();
         let server = self.stage.control_plane.server();
         (self.requests, self.struck) = (server.request_count(), server.struck());
         drop(server);

@@ -228,7 +228,7 @@ impl Fault for NodeInTrouble {
         let nodes = self.stage.nodes.iter().enumerate();
         let most = nodes.max_by_key(|(_, node)| count(node));
         self.victim = most.map(|(number, _)| number);
-        self.from = self.stage.recorder.len();
+        self.from = self.stage.recorder.count();
         let node = self.victim()?;
         let (boot, name) = (node.boot(), node.name().to_owned());
         self.boot = boot;
