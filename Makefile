@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test docs measure lint deny fmt clean tools engines release
+.PHONY: help build demo test chaos soak docs measure lint deny fmt clean tools engines release
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,12 @@ demo: tools ## two nodes and their pods on this machine, with a throwaway etcd (
 
 test: tools ## every test, on real etcd servers
 	@scripts/test.sh
+
+chaos: tools ## the promises while etcd is being broken, in under five minutes (the real leg as root)
+	@scripts/chaos.sh all
+
+soak: tools ## the same on real servers for HOURS=1 (as root)
+	@scripts/chaos.sh soak --hours "$(HOURS)"
 
 release: tools ## programs, image, chart, manifests and checksums; prints where they are
 	@scripts/release.sh
@@ -44,6 +50,8 @@ clean: ## remove everything that was built or fetched
 # Says what it will install, and installs only what is missing.
 tools:
 	@scripts/install-tools.sh
+
+HOURS := 1
 
 # Network namespaces need root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)

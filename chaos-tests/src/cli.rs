@@ -6,6 +6,7 @@
 mod check;
 mod model;
 mod real;
+mod simulate;
 mod soak;
 
 use std::fmt::{self, Display, Formatter};
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Everything that one can wait for: what `make chaos` and CI run
     All(Results),
+    /// Run the real code in virtual time, against a model of etcd and of a cluster
+    Simulate(simulate::Arguments),
     /// Compare the model of etcd with real servers
     Model {
         /// How long (seconds), over all versions of etcd
@@ -42,7 +45,8 @@ enum Command {
     Real(real::Arguments),
     /// Break them for hours, with another seed, workload and schedule every few minutes
     Soak(soak::Arguments),
-    /// Repeat the workload and the faults of a run of the real leg: `real:SEED`
+    /// Run a seed of the simulation again, bit for bit; or, of the real leg, the workload and the faults
+    /// of `real:SEED`
     Replay {
         /// Which
         seed: String,
@@ -122,21 +126,36 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<Conclusion> {
     match command {
         Command::All(results) => all(&results),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Model { seconds } => model::run(seconds),
         Command::Real(arguments) => real::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
-        Command::Replay { seed, results } => real::replay(&seed, results),
+        Command::Replay { seed, results } => match seed.strip_prefix("real:") {
+            Some(seed) => real::replay(seed.parse()?, &results),
+            None => simulate::replay(seed.parse()?, &results),
+        },
         Command::Check { file } => check::run(&file),
     }
 }
 
 /// One part after the other, whatever comes of them; the worst counts.
 fn all(results: &Results) -> Result<Conclusion> {
+    let simulated = simulate::run(&simulate::Arguments::of_all(results.clone()))?;
+    say(&format!("simulation: {simulated}"));
     let model = model::run(20)?;
     say(&format!("model: {model}"));
     let real = real::apart(&real::Arguments::of_all(results.clone()))?;
     say(&format!("real: {real}"));
-    Ok(model.max(real))
+    Ok(simulated.max(model).max(real))
+}
+
+/// The commit of the repository, where git knows one.
+fn commit() -> String {
+    let mut git = std::process::Command::new("git");
+    git.args(["rev-parse", "--short", "HEAD"]);
+    let output = git.output().ok().filter(|output| output.status.success());
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 #[expect(clippy::print_stdout, reason = "what a command says")]

@@ -19,6 +19,9 @@ use crate::raw::{Access, Raw, Status};
 /// A server that does not answer for this long never will.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A file system in memory.
+const MEMORY: &str = "/dev/shm";
+
 /// What a server is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -28,6 +31,8 @@ pub struct Options {
     pub quota_bytes: Option<u64>,
     /// Whether clients must show a certificate of [`EtcdServer::authority`].
     pub tls: bool,
+    /// Whether the data lie in memory: nothing then waits for a disk.
+    pub in_memory: bool,
     /// More arguments.
     pub arguments: Vec<String>,
 }
@@ -72,7 +77,13 @@ impl EtcdServer {
     /// A server that is not started yet: the members of a cluster must know each other first.
     pub(crate) fn prepare(options: Options) -> Result<Self> {
         let install = options.install.map_or_else(install::newest, Ok)?;
-        let home = tempfile::Builder::new().prefix("etcd-test-").tempdir()?;
+        let mut home = tempfile::Builder::new();
+        let home = home.prefix("etcd-test-");
+        let home = if options.in_memory {
+            home.tempdir_in(MEMORY)?
+        } else {
+            home.tempdir()?
+        };
         let place = Place::free()?;
         let mut extra = options.arguments;
         if let Some(bytes) = options.quota_bytes {

@@ -232,6 +232,11 @@ impl Kubernetes {
         self.shared.state().faults.clear();
     }
 
+    /// How many requests were struck by a fault so far.
+    pub fn struck(&self) -> usize {
+        self.shared.state().faults.struck()
+    }
+
     /// Every request so far, also those that were refused.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()

@@ -25,6 +25,7 @@ use crate::install::Install;
 pub use lease::Lease;
 pub use log::{Change, Commit};
 pub use refused::Refused;
+pub(crate) use request::takes_space;
 
 /// What etcd takes in one transaction unless it is told otherwise (`--max-txn-ops`).
 pub const MAX_TXN_OPS: usize = 128;

@@ -26,8 +26,9 @@ pub fn render(history: &History, verdict: &Verdict) -> String {
     let run = facts.as_ref().map_or(&unknown, |facts| facts.run);
     head(&mut page, run, verdict);
     if let Some(facts) = &facts {
-        events::violations(&mut page, facts, verdict);
+        events::violations(&mut page, verdict);
         timeline::draw(&mut page, facts, verdict);
+        events::windows(&mut page, facts, verdict);
         numbers::calls(&mut page, facts);
         numbers::work(&mut page, facts);
         numbers::faults(&mut page, facts);

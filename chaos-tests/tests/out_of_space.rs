@@ -25,7 +25,7 @@ fn an_add_names_the_alarm_if_it_fails_and_releases_go_through() -> Result<()> {
         lab.node.add("b", &resting)?.success()?;
         lab.raw.fill_up("filler/")?;
 
-        // Only newer servers look for writes in the nested part of a transaction.
+        // The servers of today do not look for writes in the nested part of a transaction.
         let answer = lab.node.add("c", &net)?;
         if !answer.is_success() {
             let message = answer.failure(11)?.message()?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use lease_gc::pods::{File, Kubernetes, Source};
+use lease_gc::pods::{File, Kubernetes, Opened, Source as _};
 
 const PAGE: u32 = 500;
 const PODS_PER_NODE: u32 = 50;
@@ -55,7 +55,7 @@ async fn measure(pods: u32) -> Result<()> {
     for _ in 0..2 {
         let begun = Instant::now();
         let api = Kubernetes::connect(Some(&kubeconfig), Arc::new(|_, _, _| {})).await?;
-        let reading = Source::Kubernetes(api).read().await?;
+        let reading = Opened::Kubernetes(api).read().await?;
         let read = reading.living.pod_count();
         say(&format!(
             "{read} pods from the API in {:.2?} (CPU so far {}): {}",
@@ -72,7 +72,7 @@ async fn measure(pods: u32) -> Result<()> {
     let file = directory.path().join("pods.json");
     write_file(&file, pods)?;
     let begun = Instant::now();
-    let source = Source::File(File::open(&file).await?);
+    let source = Opened::File(File::open(&file).await?);
     let read = source.read().await?.living.pod_count();
     say(&format!(
         "{read} pods from a file of {} MB in {:.2?}: {}",

@@ -120,7 +120,7 @@ impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
         report.frozen.clone_from(&survey.frozen);
         let source = self.open_source().await?;
         self.check_cluster(&source, mode, &survey).await?;
-        let now = self.store.clock().monotonic();
+        let began = self.store.clock().monotonic();
         let reading = source.read().await?;
         if reading.unreadable_annotations > 0 {
             tracing::warn!(
@@ -129,7 +129,7 @@ impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
             );
         }
         let judged = self
-            .judge(memory, &survey, &source, &reading, now, report)
+            .judge(memory, &survey, &source, &reading, began, report)
             .await?;
         self.report_conflicts(&judged, memory);
         report.result = match mode {
@@ -156,21 +156,25 @@ impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
         }
     }
 
-    /// Reads the store as of the survey's revision and judges every record of the cluster. Changes
-    /// nothing but the memory.
+    /// Reads the store as of the survey's revision and judges every record of the cluster by what is
+    /// read of it since `began`. Changes nothing but the memory.
     async fn judge(
         &self,
         memory: &mut Memory,
         survey: &Survey,
         source: &V::Source,
         reading: &Reading,
-        now: Duration,
+        began: Duration,
         report: &mut SweepReport,
     ) -> Result<Judged, VoidReason> {
         let living = &*reading.living;
         memory.witness.look(living);
         let leases = leases_of_gone_nodes(source, &memory.witness, living).await;
-        let deleted = self.deletions.before(now);
+        // What is missing may have gone just before it was looked for, so that it counts from here; a
+        // pod that the watch saw go while the list was read may be in it, and is left to the next
+        // sweep.
+        let now = self.store.clock().monotonic();
+        let deleted = self.deletions.before(began);
         let ranges = self.read_ranges(survey, report).await?;
 
         let Memory {
@@ -209,7 +213,7 @@ impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
         let judged = desk.close(&self.policy);
         memory.witness.forget(living, &judged.nodes);
         memory.longest_wait = judged.longest_wait;
-        self.deletions.forget(now);
+        self.deletions.forget(began);
         Ok(judged)
     }
 

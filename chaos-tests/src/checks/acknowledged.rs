@@ -34,7 +34,7 @@ fn add(
         let mut versions = life.versions.iter().rev();
         versions.any(|version| {
             version.moment > call.began
-                && version.revision > call.reached
+                && (version.revision > call.reached || facts.turned(call.began, version.moment))
                 && facts.before(version.moment, answered)
                 && names(facts, version.record, addresses)
         })

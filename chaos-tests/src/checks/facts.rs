@@ -17,7 +17,7 @@ pub use self::log::{Changed, Log};
 pub use self::names::{Names, Place, Who};
 pub use self::truth::Truth;
 pub use self::values::{Holder, Record};
-use crate::history::{Call as Number, End, History, Invoke, Look, Outcome, Run, What};
+use crate::history::{Call as Number, End, History, Invoke, Line, Look, Outcome, Run, What};
 use crate::layout::Layout;
 
 /// How much later than it was written a real etcd's log may be seen (milliseconds): a watch may have to
@@ -252,6 +252,8 @@ impl<'a> Facts<'a> {
                     }
                 }
             }
+            // What a restored store shares with the line before is told once more.
+            What::Commit(commit) if open.shared.contains(&(commit.line, commit.revision)) => {}
             What::Commit(commit) => {
                 let names = &mut self.names;
                 let index = self.log.push(moment, commit, layout.root(), names);
@@ -260,7 +262,11 @@ impl<'a> Facts<'a> {
                 lives.commit(&self.log, index, commit.line, cluster_of);
             }
             What::Line(line) => {
-                self.lives.turn(moment, line, &self.log);
+                let line = Line {
+                    revision: self.shared(moment.event, line, open),
+                    ..line.clone()
+                };
+                self.lives.turn(moment, &line, &self.log);
                 open.looked = 0;
             }
             What::Released(released) => self.releases.push(Release {
@@ -296,6 +302,34 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The last revision that a new line truly shares with the one before it. A snapshot holds what was
+    /// committed while it was taken, so it may be more than is said.
+    fn shared(&self, event: usize, line: &Line, open: &mut Open) -> i64 {
+        let mut revision = line.revision;
+        let later = self.history.events.iter().skip(event + 1);
+        let later = later.take_while(|event| !matches!(event.what, What::Line(_)));
+        for event in later {
+            let What::Commit(commit) = &event.what else {
+                continue;
+            };
+            let twin = self
+                .log
+                .commits
+                .iter()
+                .rev()
+                .find(|one| one.revision == commit.revision);
+            let twin = twin.map(|one| &self.history.events[one.moment.event].what);
+            let same = matches!(twin, Some(What::Commit(twin))
+                if twin.line == line.from && twin.changes == commit.changes);
+            if !same || commit.line != line.line {
+                break;
+            }
+            revision = commit.revision;
+            open.shared.push((line.line, revision));
+        }
+        revision
+    }
+
     fn fault(&mut self, number: u64) -> Option<&mut FaultSpan<'a>> {
         let faults = self.faults.iter_mut().rev();
         faults.into_iter().find(|fault| fault.number == number)
@@ -312,7 +346,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Finds the deletion that each release was: the last one before it was told of, or, where the log
-    /// is seen late, the first after.
+    /// is seen late, the one that was seen nearest to it.
     fn bind_releases(&mut self, layout: &Layout) {
         for index in 0..self.releases.len() {
             let release = &self.releases[index];
@@ -328,13 +362,14 @@ impl<'a> Facts<'a> {
                     && end.is_some_and(|end| end.how == How::Committed)
                     && end.is_some_and(|end| self.before(end.moment, moment))
             };
-            let lives = self.owners_of.of(who);
+            let lives = self.owners_of.of(who).iter();
             let ended = |life: &usize| self.lives.owners[*life].end.map(|end| end.moment);
-            let earlier = lives.iter().filter(free).rev();
-            let earlier = earlier
-                .into_iter()
-                .find(|life| ended(life).is_some_and(|end| end < moment));
-            let Some(life) = earlier.or_else(|| lives.iter().find(free)).copied() else {
+            let distance = |life: &&usize| {
+                let late = |end: Moment| (end > moment, end.at.abs_diff(moment.at));
+                let (late, distance) = ended(life).map_or((true, u64::MAX), late);
+                (self.exact && late, distance)
+            };
+            let Some(life) = lives.filter(free).rev().min_by_key(distance).copied() else {
                 continue;
             };
             self.releases[index].life = Some(life);
@@ -361,6 +396,13 @@ impl<'a> Facts<'a> {
     /// Whether what was seen at `seen` may have happened before `moment`.
     pub fn before(&self, seen: Moment, moment: Moment) -> bool {
         seen < moment || (!self.exact && seen.at <= moment.at.saturating_add(LAG))
+    }
+
+    /// Whether another line of etcd's history began to count between two moments, so that revisions before
+    /// and after cannot be compared.
+    pub fn turned(&self, from: Moment, until: Moment) -> bool {
+        let mut turns = self.lives.turns.iter();
+        turns.any(|turn| from < *turn && *turn < until)
     }
 
     /// How many calls of the plugin were acknowledged.
@@ -407,4 +449,6 @@ struct Open {
     ups: Map<(Who, Place), usize>,
     /// The highest revision that a look has seen on the present line.
     looked: i64,
+    /// By line: revisions that it shares with the line before, and that are told once more.
+    shared: Vec<(u32, i64)>,
 }

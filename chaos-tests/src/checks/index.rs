@@ -1,6 +1,6 @@
 //! Owner records and address keys say the same, at every revision.
 
-use super::facts::{Changed, Facts, Holder, How, Map, Moment, Place, Who};
+use super::facts::{Changed, Facts, Holder, Map, Moment, Place, Who};
 use super::{Found, Violation};
 
 /// What stands in the store, in both directions.
@@ -15,7 +15,7 @@ struct Standing {
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     let mut standing = Standing::default();
     let mut touched = Vec::new();
-    let mut turns = turns(facts).into_iter().peekable();
+    let mut turns = facts.lives.turns.iter().copied().peekable();
     for commit in &facts.log.commits {
         while let Some(turn) = turns.next_if(|turn| *turn < commit.moment) {
             standing = Standing::inherited(facts, turn);
@@ -33,21 +33,6 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             }
         }
     }
-}
-
-/// When other lines of history began to count.
-fn turns(facts: &Facts<'_>) -> Vec<Moment> {
-    let lives = facts.lives.owners.iter().map(|life| life.begin);
-    let holdings = facts.lives.holdings.iter().map(|holding| holding.begin);
-    let ends = facts.lives.owners.iter().filter_map(|life| life.end);
-    let edges = lives.chain(holdings).chain(ends);
-    let mut turns: Vec<_> = edges
-        .filter(|edge| edge.how == How::Line)
-        .map(|edge| edge.moment)
-        .collect();
-    turns.sort_unstable();
-    turns.dedup();
-    turns
 }
 
 impl Standing {

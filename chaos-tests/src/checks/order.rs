@@ -1,6 +1,6 @@
 //! Real time against revisions: whoever asks after an acknowledgement sees what was acknowledged.
 
-use super::facts::{Call, Facts, Life, Moment};
+use super::facts::{Call, Facts, How, LAG, Life, Moment};
 use super::{Found, Violation};
 use crate::history::Look;
 
@@ -9,7 +9,8 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
         let Some((moment, look)) = call.look.filter(|(_, look)| look.revision > 0) else {
             continue;
         };
-        if look.revision < call.reached_then {
+        let ended = call.ended.map_or(moment, |(ended, _)| ended);
+        if look.revision < call.reached_then && !facts.turned(ended, moment) {
             let (seen, reached) = (look.revision, call.reached_then);
             let what = format!("a look saw revision {seen} after the store had reached {reached}");
             let violation = Violation::new(moment, what).revision(reached);
@@ -30,19 +31,19 @@ fn contradicts(
     look: &Look,
 ) -> Option<&'static str> {
     // Revisions count only on the line that they are of, and only as far as the log reaches.
-    let turned = |life: &Life| {
-        let of_a_line =
-            life.begin.commit.is_none() || life.end.is_some_and(|end| end.commit.is_none());
-        of_a_line && life.end.is_none_or(|end| facts.before(moment, end.moment))
-    };
-    let there = |life: &Life| {
-        life.begin.revision <= look.revision
-            && life.end.is_none_or(|end| end.revision > look.revision)
-    };
-    let mut lives = facts.lives_of(call.who);
-    if facts.lives_of(call.who).any(turned) || look.revision > facts.lives.reached {
+    let turns = &facts.lives.turns;
+    let doubtful = |turn: &Moment| turn.at.abs_diff(moment.at) <= LAG;
+    if look.revision > facts.lives.reached || (!facts.exact && turns.iter().any(doubtful)) {
         return None;
     }
+    let began = turns.iter().rev().find(|turn| **turn < moment);
+    let of_this_line =
+        |life: &&Life| began.is_none_or(|began| life.end.is_none_or(|end| end.moment > *began));
+    let there = |life: &Life| {
+        let ended = life.end.filter(|end| end.how == How::Committed);
+        life.begin.revision <= look.revision && ended.is_none_or(|end| end.revision > look.revision)
+    };
+    let mut lives = facts.lives_of(call.who).filter(of_this_line);
     match (lives.any(there), look.present) {
         (true, false) => Some("a look did not find a record that etcd's log has at that revision"),
         (false, true) => {

@@ -4,8 +4,9 @@ use super::facts::{Facts, Map, Moment, Place};
 use super::{Found, Violation};
 use crate::history::What;
 
-/// How long after its container is down an address may still answer (milliseconds).
-const AFTERGLOW: u64 = 1000;
+/// How long an address may still answer after its container was said to be down (milliseconds): that is said
+/// before it is taken down, and a busy machine takes its time for that.
+const AFTERGLOW: u64 = 5000;
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     let places: Map<_, Place> = facts.names.addresses.iter().copied().zip(0..).collect();

@@ -1,6 +1,6 @@
 //! Between two holders an address rests.
 
-use super::facts::{Facts, Holder, Holding, How};
+use super::facts::{Facts, Holder, Holding, How, LAG};
 use super::{Found, Violation};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
@@ -55,8 +55,6 @@ fn without_space(facts: &Facts<'_>, at: u64) -> bool {
             .iter()
             .any(|word| fault.kind.contains(word))
             && fault.begin.at <= at
-            && fault
-                .end
-                .is_none_or(|end| at <= end.at.saturating_add(super::facts::LAG))
+            && fault.end.is_none_or(|end| at <= end.at.saturating_add(LAG))
     })
 }

@@ -9,11 +9,12 @@ use anyhow::{Context as _, Result};
 use super::{Conclusion, say};
 use crate::checks;
 use crate::history::History;
+use crate::report;
 
 /// So many broken promises are told of; all are in the verdict.
 const TOLD: usize = 10;
 
-/// Judges a history in a file; the verdict goes beside it.
+/// Judges a history in a file; the verdict and the report go beside it.
 pub(super) fn run(file: &Path) -> Result<Conclusion> {
     let input = File::open(file).with_context(|| file.display().to_string())?;
     let history = History::read(BufReader::new(input))?;
@@ -21,12 +22,14 @@ pub(super) fn run(file: &Path) -> Result<Conclusion> {
     judge(&history, directory)
 }
 
-/// Judges a history; the verdict goes into the directory.
+/// Judges a history; the verdict and the report go into the directory.
 pub(super) fn judge(history: &History, directory: &Path) -> Result<Conclusion> {
     let verdict = checks::check(history);
     let path = directory.join("verdict.json");
     fs::write(&path, serde_json::to_vec_pretty(&verdict)?)
         .with_context(|| path.display().to_string())?;
+    let page = directory.join("report.html");
+    fs::write(&page, report::render(history, &verdict))?;
     for violation in verdict.violations.iter().take(TOLD) {
         let (check, what, at) = (violation.check, &violation.what, violation.at);
         say(&format!("  {check}, at {at} ms: {what}"));
@@ -42,7 +45,7 @@ pub(super) fn judge(history: &History, directory: &Path) -> Result<Conclusion> {
         "{} events, {} acknowledged calls: {}",
         history.events.len(),
         verdict.acknowledged(),
-        path.display()
+        page.display()
     ));
     Ok(verdict.finish.into())
 }

@@ -4,13 +4,13 @@ use std::env;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
-use super::{Conclusion, Results, check, say};
+use super::{Conclusion, Results, check, commit, say};
 use crate::real::catalogue;
 use crate::real::driver::{self, Options};
 use crate::real::faults;
@@ -110,20 +110,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Conclusion> {
 
 /// Runs this program again in namespaces of its own; where there can be none, the run is skipped.
 pub(super) fn apart(arguments: &Arguments) -> Result<Conclusion> {
-    if let Some(reason) = isolation::obstacle()? {
-        say(&format!("skipped: the real leg: {reason}"));
-        return Ok(Conclusion::Skipped);
-    }
     let mut arguments = arguments.clone();
     arguments
         .seed
         .get_or_insert_with(|| rand::random::<u64>() >> 32);
-    let status = isolation::run_inside(&arguments.words()?)?;
-    Ok(match status.code() {
-        Some(0) => Conclusion::Passed,
-        Some(1) => Conclusion::Failed,
-        _ => Conclusion::Void,
-    })
+    again(&arguments.words()?)
 }
 
 fn inside(arguments: &Arguments) -> Result<Conclusion> {
@@ -135,6 +126,8 @@ fn inside(arguments: &Arguments) -> Result<Conclusion> {
         faults: schedule(arguments, seed, &plan)?,
         plan,
         hold: Duration::from_secs(arguments.hold),
+        strikes: true,
+        commit: commit(),
         results: driver::results(&results, seed),
     };
     fs::create_dir_all(&options.results)?;
@@ -183,15 +176,19 @@ fn schedule(arguments: &Arguments, seed: u64, plan: &Plan) -> Result<Vec<String>
 }
 
 /// Repeats a run of which the results are there: the same workload and the same faults.
-pub(super) fn replay(seed: &str, results: Results) -> Result<Conclusion> {
-    let Some(number) = seed.strip_prefix("real:") else {
-        bail!("{seed} is no seed of the real leg, which begins with real:");
-    };
-    let directory = driver::results(&results.results, number.parse()?);
-    let kept = directory.join("arguments");
+pub(super) fn replay(seed: u64, results: &Results) -> Result<Conclusion> {
+    let kept = driver::results(&results.results, seed).join("arguments");
     let words = fs::read_to_string(&kept).with_context(|| kept.display().to_string())?;
-    let words: Vec<_> = words.lines().map(str::to_owned).collect();
-    let status = isolation::run_inside(&words)?;
+    again(&words.lines().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// Runs this program again, inside, with these arguments.
+fn again(words: &[String]) -> Result<Conclusion> {
+    if let Some(reason) = isolation::obstacle()? {
+        say(&format!("skipped: the real leg: {reason}"));
+        return Ok(Conclusion::Skipped);
+    }
+    let status = isolation::run_inside(words)?;
     Ok(match status.code() {
         Some(0) => Conclusion::Passed,
         Some(1) => Conclusion::Failed,

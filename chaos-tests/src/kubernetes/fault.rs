@@ -101,27 +101,36 @@ impl When {
 
 /// The faults that wait for their requests.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<(When, Fault)>);
+pub(super) struct Faults {
+    waiting: Vec<(When, Fault)>,
+    struck: usize,
+}
 
 impl Faults {
     pub(super) fn add(&mut self, when: When, fault: Fault) {
-        self.0.push((when, fault));
+        self.waiting.push((when, fault));
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.waiting.clear();
     }
 
     /// The first fault for such a request, which it then has struck.
     pub(super) fn strike(&mut self, verb: Verb, resource: Resource, page: usize) -> Option<Fault> {
-        let (when, fault) = self.0.iter_mut().find(|(when, _)| {
+        let (when, fault) = self.waiting.iter_mut().find(|(when, _)| {
             when.verb == verb
                 && when.resource == resource
                 && when.page.is_none_or(|wanted| wanted == page)
                 && when.left != Some(0)
         })?;
         when.left = when.left.map(|left| left - 1);
+        self.struck += 1;
         Some(fault.clone())
+    }
+
+    /// How many requests a fault has struck.
+    pub(super) fn struck(&self) -> usize {
+        self.struck
     }
 }
 

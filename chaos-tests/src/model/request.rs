@@ -1,7 +1,5 @@
 //! What of a transaction is refused before anything is looked at, in the server's order.
 
-use std::collections::BTreeSet;
-
 use store::txn::{Compare, Op, Txn};
 
 use super::{MAX_REQUEST_BYTES, Refused};
@@ -12,8 +10,8 @@ const FRAME: usize = 8;
 /// Checks a transaction as it stands.
 pub(super) fn check(txn: &Txn, max_txn_ops: usize) -> Result<(), Refused> {
     check_length(txn, max_txn_ops)?;
-    written(&txn.then)?;
-    written(&txn.otherwise)?;
+    Written::default().take(&txn.then)?;
+    Written::default().take(&txn.otherwise)?;
     if !is_read_only(txn) && size(txn) > MAX_REQUEST_BYTES {
         return Err(Refused::TooLarge);
     }
@@ -60,55 +58,68 @@ pub(super) fn key_of(compare: &Compare) -> &str {
     }
 }
 
+/// The keys that operations put and delete, in any of their branches, in the order of the server's look.
 #[derive(Default)]
 struct Written<'a> {
-    puts: BTreeSet<&'a str>,
-    deletes: BTreeSet<&'a str>,
+    puts: Vec<&'a str>,
+    deletes: Vec<&'a str>,
 }
 
-/// What a list of operations puts and deletes, in any of its branches, if no key is among both or put
-/// twice. Branches that exclude each other may put the same key. A deletion within a level is only held
-/// against what comes after it.
-fn written(ops: &[Op]) -> Result<Written<'_>, Refused> {
-    let mut all = Written::default();
-    for op in ops {
-        if let Op::Delete(key) = op {
-            all.deletes.insert(key);
+impl<'a> Written<'a> {
+    /// Takes a list of operations, unless a key is put twice, or deleted and put. Branches that exclude
+    /// each other may put the same key. What a transaction within deletes is only held against what comes
+    /// after it.
+    fn take(&mut self, ops: &'a [Op]) -> Result<(), Refused> {
+        let (puts, deletes) = (self.puts.len(), self.deletes.len());
+        for op in ops {
+            if let Op::Delete(key) = op {
+                self.deletes.push(key);
+            }
         }
+        for op in ops {
+            let Op::Txn(inner) = op else { continue };
+            let (earlier, gone) = (self.puts.len(), self.deletes.len());
+            self.take(&inner.then)?;
+            self.take(&inner.otherwise)?;
+            let (before, within) = self.puts.split_at(earlier);
+            let (before, gone) = (before.get(puts..), self.deletes.get(deletes..gone));
+            for key in within {
+                if before.is_some_and(|keys| keys.contains(key))
+                    || gone.is_some_and(|keys| keys.contains(key))
+                {
+                    return Err(Refused::DuplicateKey);
+                }
+            }
+        }
+        for op in ops {
+            if let Op::Put(key, _) | Op::PutLeased(key, ..) = op {
+                let key = key.as_str();
+                if self
+                    .puts
+                    .get(puts..)
+                    .is_some_and(|keys| keys.contains(&key))
+                    || self
+                        .deletes
+                        .get(deletes..)
+                        .is_some_and(|keys| keys.contains(&key))
+                {
+                    return Err(Refused::DuplicateKey);
+                }
+                self.puts.push(key);
+            }
+        }
+        Ok(())
     }
-    for op in ops {
-        let Op::Txn(inner) = op else { continue };
-        let then = written(&inner.then)?;
-        let otherwise = written(&inner.otherwise)?;
-        let is_new = |all: &Written<'_>, key| !all.puts.contains(key) && !all.deletes.contains(key);
-        let clash = then.puts.iter().any(|key| !is_new(&all, key));
-        let clash = clash || otherwise.puts.iter().any(|key| !is_new(&all, key));
-        if clash {
-            return Err(Refused::DuplicateKey);
-        }
-        for branch in [then, otherwise] {
-            all.puts.extend(branch.puts);
-            all.deletes.extend(branch.deletes);
-        }
-    }
-    for op in ops {
-        if let Op::Put(key, _) | Op::PutLeased(key, ..) = op
-            && (all.deletes.contains(key.as_str()) || !all.puts.insert(key))
-        {
-            return Err(Refused::DuplicateKey);
-        }
-    }
-    Ok(all)
 }
 
 /// Whether etcd answers without Raft: one level of reads.
-pub(super) fn is_read_only(txn: &Txn) -> bool {
+fn is_read_only(txn: &Txn) -> bool {
     let mut ops = txn.then.iter().chain(&txn.otherwise);
     ops.all(|op| matches!(op, Op::Get(_)))
 }
 
 /// Whether the alarm for want of space stops it. etcd does not look for puts in the transactions within.
-pub(super) fn takes_space(txn: &Txn) -> bool {
+pub(crate) fn takes_space(txn: &Txn) -> bool {
     let mut ops = txn.then.iter().chain(&txn.otherwise);
     ops.any(|op| matches!(op, Op::Put(..) | Op::PutLeased(..)))
 }

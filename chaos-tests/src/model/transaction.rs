@@ -155,12 +155,12 @@ fn check(
 ) -> Result<(), Refused> {
     let mut within = path.within.iter();
     for op in path.branch(txn) {
-        match op {
-            Op::Txn(inner) => match within.next() {
-                Some(path) => check(inner, path, rule)?,
-                None => {}
-            },
-            op => rule(op)?,
+        if let Op::Txn(inner) = op {
+            within
+                .next()
+                .map_or(Ok(()), |path| check(inner, path, rule))?;
+        } else {
+            rule(op)?;
         }
     }
     Ok(())

@@ -132,7 +132,7 @@ impl Caller {
             attachment: attachment.clone(),
             pod: order.pod.map(|pod| pod.uid.clone()).unwrap_or_default(),
         }));
-        let finished = self.run(node, boot, call, command, order.disturbance);
+        let finished = run(node, boot, call, command, order.disturbance);
         let Some(finished) = finished? else {
             let outcome = Outcome::Unknown;
             self.recorder.push(What::Return(Return { call, outcome }));
@@ -149,15 +149,12 @@ impl Caller {
             budget: Some(budget(order.verb) + SLACK),
             panic: panic_in(&finished.stderr),
         }));
-        // What led to an acknowledged call stands in the history before its end does.
-        let look = if ended.is_ok() && !order.container.is_empty() {
-            self.look(node, call, &attachment)?
-        } else {
-            None
-        };
         let outcome = ended.outcome.clone();
         self.recorder.push(What::Return(Return { call, outcome }));
-        if let Some(look) = look {
+        if ended.is_ok()
+            && !order.container.is_empty()
+            && let Some(look) = self.look(node, call, &attachment)?
+        {
             self.recorder.push(What::Look(look));
         }
         Ok(Some(ended))
@@ -219,68 +216,68 @@ impl Caller {
         fs::remove_file(input)?;
         Ok(command)
     }
+}
 
-    fn run(
-        &self,
-        node: &Node,
-        boot: u64,
-        call: Call,
-        command: Command,
-        disturbance: Disturbance,
-    ) -> Result<Option<Finished>> {
-        let started = Instant::now();
-        let Some(mut child) = node.start(boot, command)? else {
-            return Ok(None);
-        };
-        let pid = Pid::from_raw(child.id().try_into()?);
-        let mut disturbed = false;
-        let mut pending = disturbance;
-        let mut resume = None;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            let ran = started.elapsed();
-            // A child that was not waited for keeps its id, so the signals reach no other process.
-            if !node.is_on() {
+/// Runs a call's process to its end; `None` if the node's boot is over.
+fn run(
+    node: &Node,
+    boot: u64,
+    call: Call,
+    command: Command,
+    disturbance: Disturbance,
+) -> Result<Option<Finished>> {
+    let started = Instant::now();
+    let Some(mut child) = node.start(boot, command)? else {
+        return Ok(None);
+    };
+    let pid = Pid::from_raw(child.id().try_into()?);
+    let mut disturbed = false;
+    let mut pending = disturbance;
+    let mut resume = None;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let ran = started.elapsed();
+        // A child that was not waited for keeps its id, so the signals reach no other process.
+        if !node.is_on() {
+            disturbed = true;
+            child.kill()?;
+        }
+        match pending {
+            Disturbance::Killed(after) if ran >= after => {
+                pending = Disturbance::None;
                 disturbed = true;
                 child.kill()?;
             }
-            match pending {
-                Disturbance::Killed(after) if ran >= after => {
-                    pending = Disturbance::None;
-                    disturbed = true;
-                    child.kill()?;
-                }
-                Disturbance::Paused(after, length) if ran >= after => {
-                    pending = Disturbance::None;
-                    disturbed = true;
-                    kill(pid, Signal::SIGSTOP)?;
-                    resume = Some(ran + length);
-                }
-                _ => {}
+            Disturbance::Paused(after, length) if ran >= after => {
+                pending = Disturbance::None;
+                disturbed = true;
+                kill(pid, Signal::SIGSTOP)?;
+                resume = Some(ran + length);
             }
-            if resume.is_some_and(|resume| ran >= resume) {
-                resume = None;
-                kill(pid, Signal::SIGCONT)?;
-            }
-            thread::sleep(LOOK);
-        };
-        node.ended();
-        let read = |name: &str| -> Result<String> {
-            let path = output(node, call, name);
-            let text = fs::read(&path)?;
-            fs::remove_file(path)?;
-            Ok(String::from_utf8_lossy(&text).into_owned())
-        };
-        Ok(Some(Finished {
-            status,
-            ran: started.elapsed(),
-            disturbed,
-            stdout: read("out")?,
-            stderr: read("err")?,
-        }))
-    }
+            _ => {}
+        }
+        if resume.is_some_and(|resume| ran >= resume) {
+            resume = None;
+            kill(pid, Signal::SIGCONT)?;
+        }
+        thread::sleep(LOOK);
+    };
+    node.ended();
+    let read = |name: &str| -> Result<String> {
+        let path = output(node, call, name);
+        let text = fs::read(&path)?;
+        fs::remove_file(path)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    };
+    Ok(Some(Finished {
+        status,
+        ran: started.elapsed(),
+        disturbed,
+        stdout: read("out")?,
+        stderr: read("err")?,
+    }))
 }
 
 /// Who an attachment is.

@@ -1,6 +1,6 @@
 //! Containers: network namespaces on a wire of their own, which truly have the addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +31,10 @@ struct State {
     /// How many containers are in each namespace.
     used: Vec<usize>,
     up: BTreeMap<Attachment, Container>,
+    /// The addresses that are being taken from their containers.
+    leaving: Vec<IpAddr>,
+    /// Those that were, in order.
+    left: Vec<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -44,18 +48,18 @@ impl Containers {
     pub fn lay(recorder: Arc<Recorder>) -> Result<Self> {
         ip(&format!("link add {WIRE} type bridge mcast_snooping 0"))?;
         ip(&format!("link set {WIRE} up"))?;
-        let mut batch = String::new();
+        let mut batch = Vec::new();
         for number in 0..NAMESPACES {
             let name = namespace(number);
             ip(&format!("netns add {name}"))?;
-            batch.push_str(&format!(
-                "link add {name} type veth peer name eth0 netns {name}\n\
-                 link set {name} master {WIRE} up\n"
+            batch.push(format!(
+                "link add {name} type veth peer name eth0 netns {name}"
             ));
+            batch.push(format!("link set {name} master {WIRE} up"));
         }
         let mut command = Command::new("ip");
         command.args(["-batch", "-"]);
-        let output = process::run(command, &batch, Finish::Normal)?;
+        let output = process::run(command, &batch.join("\n"), Finish::Normal)?;
         ensure!(output.status.success(), "ip: {}", output.stderr.trim());
         for number in 0..NAMESPACES {
             ip(&format!("-n {} link set eth0 up", namespace(number)))?;
@@ -65,6 +69,8 @@ impl Containers {
             state: Mutex::new(State {
                 used: vec![0; NAMESPACES],
                 up: BTreeMap::new(),
+                leaving: Vec::new(),
+                left: Vec::new(),
             }),
         })
     }
@@ -113,14 +119,36 @@ impl Containers {
     }
 
     fn remove(&self, attachment: &Attachment) -> Result<()> {
-        let Some(container) = self.state().up.remove(attachment) else {
-            return Ok(());
+        let container = {
+            let mut state = self.state();
+            let Some(container) = state.up.remove(attachment) else {
+                return Ok(());
+            };
+            state.leaving.extend(&container.interface.addresses);
+            container
         };
+        let addresses = &container.interface.addresses;
         self.recorder.push(What::Down(container.interface.clone()));
-        if let Some(used) = self.state().used.get_mut(container.namespace) {
+        change("del", container.namespace, addresses)?;
+        let mut state = self.state();
+        state.leaving.retain(|address| !addresses.contains(address));
+        state.left.extend(addresses);
+        if let Some(used) = state.used.get_mut(container.namespace) {
             *used -= 1;
         }
-        change("del", container.namespace, &container.interface.addresses)
+        Ok(())
+    }
+
+    /// How many addresses were taken from containers so far.
+    pub fn taken(&self) -> usize {
+        self.state().left.len()
+    }
+
+    /// The addresses that were being taken at some time since it was so many.
+    pub fn taken_since(&self, count: usize) -> BTreeSet<IpAddr> {
+        let state = self.state();
+        let left = state.left.iter().skip(count);
+        left.chain(&state.leaving).copied().collect()
     }
 
     /// The containers that are up.

@@ -52,7 +52,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const CALM: Duration = Duration::from_secs(2);
 
 /// An effect that was not seen for so long will not be.
-const PROOF: Duration = Duration::from_secs(20);
+const PROOF: Duration = Duration::from_secs(40);
+
+/// The same for one that does not strike.
+const NO_PROOF: Duration = Duration::from_secs(2);
 
 /// How long everything may take to come right.
 const SETTLING: Duration = Duration::from_secs(90);
@@ -74,6 +77,10 @@ pub struct Options {
     pub faults: Vec<String>,
     /// How long each fault lasts at least, once its effect was seen.
     pub hold: Duration,
+    /// Whether the faults strike. Where they only aim, none may be proven.
+    pub strikes: bool,
+    /// The commit of this repository, where known.
+    pub commit: String,
     /// Where the history and the logs go.
     pub results: PathBuf,
 }
@@ -100,6 +107,7 @@ fn described(options: &Options) -> Run {
     Run {
         leg: "real".to_owned(),
         seed: options.seed,
+        commit: options.commit.clone(),
         workload: options.plan.name.to_owned(),
         prefix: DEFAULT_PREFIX.to_owned(),
         ranges: options.plan.ranges(),
@@ -243,7 +251,7 @@ fn strike_all(
     for kind in &options.faults {
         let fault = catalogue::make(kind, stage, GRACE, rng);
         let mut fault = fault.with_context(|| format!("no fault is called {kind}"))?;
-        let struck = strike(lab, stage, &mut *fault, options.hold, say);
+        let struck = strike(lab, stage, &mut *fault, options, say);
         struck.with_context(|| kind.clone())?;
         thread::sleep(CALM);
     }
@@ -256,7 +264,7 @@ fn strike(
     lab: &Lab,
     stage: &Stage,
     fault: &mut dyn Fault,
-    hold: Duration,
+    options: &Options,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<()> {
     let number = stage.recorder.next_fault();
@@ -270,18 +278,23 @@ fn strike(
     let hit = fault.aim(lab)?;
     stage.recorder.push(What::FaultBegins(event(&hit)));
     let begun = Instant::now();
-    fault.strike(lab)?;
+    if options.strikes {
+        fault.strike(lab)?;
+    }
     follow(lab, stage);
+    let patience = if options.strikes { PROOF } else { NO_PROOF };
     let mut proof = None;
-    while proof.is_none() && begun.elapsed() < PROOF {
+    while proof.is_none() && begun.elapsed() < patience {
         proof = fault.proven(lab)?;
         thread::sleep(Duration::from_millis(50));
     }
     if let Some(proof) = &proof {
         stage.recorder.push(What::FaultProven(event(proof)));
-        thread::sleep(hold);
+        thread::sleep(options.hold);
     }
-    fault.end(lab)?;
+    if options.strikes {
+        fault.end(lab)?;
+    }
     follow(lab, stage);
     stage.recorder.push(What::FaultEnds(event(&hit)));
     let took = begun.elapsed().as_secs_f64();
@@ -433,7 +446,7 @@ fn probes(stage: &Stage) -> Result<()> {
         } else {
             every.clone()
         };
-        prober.probe(&asked, &stage.recorder)?;
+        prober.probe(&asked, &stage.containers, &stage.recorder)?;
         thread::sleep(Duration::from_millis(850));
     }
     Ok(())

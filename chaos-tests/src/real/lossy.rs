@@ -62,7 +62,7 @@ impl Lossy {
 fn connect(client: &TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> std::io::Result<()> {
     let server = TcpStream::connect(server)?;
     let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-    let loses = number % 2 == 0 && !shared.forgiving.load(Ordering::SeqCst);
+    let loses = number.is_multiple_of(2) && !shared.forgiving.load(Ordering::SeqCst);
     // Whether a write was passed on, whose answer is what comes next.
     let written = Arc::new(AtomicBool::new(false));
     let (from, to) = (client.try_clone()?, server.try_clone()?);
@@ -92,7 +92,7 @@ fn connect(client: &TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> std:
 
 /// Passes on what is sent, as long as `wanted` says so; then ends both sides.
 fn pass(mut from: &TcpStream, mut to: &TcpStream, mut wanted: impl FnMut(&[u8]) -> bool) {
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = [0; 16 << 10];
     loop {
         let length = from.read(&mut buffer).unwrap_or(0);
         let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else {

@@ -113,7 +113,11 @@ impl Plan {
 fn small(number: u16) -> Network {
     let subnet = format!("10.92.{number}.0/24");
     let gateway = format!("10.92.{number}.17");
-    let order = if number % 2 == 0 { "lowest" } else { "spread" };
+    let order = if number.is_multiple_of(2) {
+        "lowest"
+    } else {
+        "spread"
+    };
     network(
         &format!("small-{number}"),
         &[(&subnet, 4, Some(&gateway))],

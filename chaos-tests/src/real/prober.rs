@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 
 use crate::history::{Probe, What};
-use crate::real::containers::WIRE;
+use crate::real::containers::{Containers, WIRE};
 use crate::real::recorder::Recorder;
 
 /// Who has not answered by then has not the address; everybody is on this machine.
@@ -51,8 +51,15 @@ impl Prober {
         })
     }
 
-    /// Asks for each of these, and writes down who answered.
-    pub fn probe(&self, asked: &BTreeSet<(String, IpAddr)>, recorder: &Recorder) -> Result<()> {
+    /// Asks for each of these, and writes down who answered. A container whose address was being taken
+    /// from it meanwhile may have answered or not.
+    pub fn probe(
+        &self,
+        asked: &BTreeSet<(String, IpAddr)>,
+        containers: &Containers,
+        recorder: &Recorder,
+    ) -> Result<()> {
+        let taken = containers.taken();
         while self.receive()?.is_some() {}
         for (_, address) in asked {
             if let IpAddr::V4(address) = address {
@@ -75,13 +82,16 @@ impl Prober {
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
         }
+        let leaving = containers.taken_since(taken);
         for (space, address) in asked {
             let IpAddr::V4(v4) = address else { continue };
-            if let Some(macs) = answers.get(v4) {
+            if let Some(macs) = answers.get(v4)
+                && (macs.len() > 1 || !leaving.contains(address))
+            {
                 recorder.push(What::Probe(Probe {
                     space: space.clone(),
                     address: *address,
-                    answered: macs.iter().map(spell).collect(),
+                    answered: macs.iter().copied().map(spell).collect(),
                 }));
             }
         }
@@ -119,6 +129,6 @@ fn answer(frame: &[u8; LENGTH]) -> Option<(Ipv4Addr, [u8; 6])> {
     is_reply.then_some((address.into(), mac))
 }
 
-fn spell(mac: &[u8; 6]) -> String {
+fn spell(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }

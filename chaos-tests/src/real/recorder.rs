@@ -89,13 +89,8 @@ impl Recorder {
     }
 
     /// How many events there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.state().history.events.len()
-    }
-
-    /// Whether something has happened from this event on for which this holds.
-    pub fn any_since(&self, from: usize, holds: impl Fn(&What) -> bool) -> bool {
-        self.count_since(from, holds) > 0
     }
 
     /// How often something happened from this event on for which this holds.

@@ -56,6 +56,8 @@ struct State {
     files: Option<usize>,
     /// Whether the harness has killed or stopped it.
     disturbed: bool,
+    /// How many lines its log had when it was started.
+    before: usize,
     /// How much of its log was read.
     read: usize,
     log: Vec<Value>,
@@ -105,11 +107,13 @@ impl Replica {
         ];
         let output = Output::apart(&self.home.join("stdout"), &self.log_file())?;
         let daemon = Daemon::start(Path::new(&nsenter), &arguments, &self.home, output)?;
+        let log = std::mem::take(&mut state.log);
         *state = State {
             daemon: Some(daemon),
             started: Some(Instant::now()),
             read: state.read,
-            log: std::mem::take(&mut state.log),
+            before: log.len(),
+            log,
             ..State::default()
         };
         Ok(())
@@ -211,8 +215,10 @@ impl Replica {
     /// Asks for a sweep. One that is paused does so when it goes on.
     pub fn sweep(&self) -> Result<()> {
         let mut state = self.state();
-        // One that has ended is started again soon.
-        if let Some(daemon) = &mut state.daemon
+        // One that has said nothing yet may not know the signal, and one that has ended is started again
+        // soon.
+        if state.log.len() > state.before
+            && let Some(daemon) = &mut state.daemon
             && daemon.ended()?.is_none()
         {
             daemon.signal(Signal::SIGHUP)?;

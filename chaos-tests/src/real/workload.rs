@@ -214,7 +214,7 @@ impl<'a> Worker<'a> {
     /// What a kubelet does about a pod now, through whatever happens to its node; `None` if it has ended.
     fn attend(&mut self, mut alive: Alive<'a>, end: Instant) -> Result<Option<Alive<'a>>> {
         if alive.node.boots() != alive.boot || !alive.node.is_on() {
-            match self.restart(alive)? {
+            match self.restart(&alive)? {
                 Some(again) => alive = again,
                 None => return Ok(None),
             }
@@ -243,8 +243,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Its node was off. The pod gets another container when it is on again, if it is still wanted.
-    fn restart(&mut self, alive: Alive<'a>) -> Result<Option<Alive<'a>>> {
-        self.ended(&alive)?;
+    fn restart(&mut self, alive: &Alive<'a>) -> Result<Option<Alive<'a>>> {
+        self.ended(alive)?;
         while !alive.node.works() {
             if self.stage.is_closing() || !self.stage.control_plane.exists(&alive.pod) {
                 break;
@@ -262,7 +262,7 @@ impl<'a> Worker<'a> {
                 &alive.container,
             )?;
         }
-        self.begin_again(&alive)
+        self.begin_again(alive)
     }
 
     /// The runtime makes the container anew, and the DEL of the old one is lost.
@@ -281,7 +281,7 @@ impl<'a> Worker<'a> {
 
     /// The container ends.
     fn ended(&mut self, alive: &Alive<'_>) -> Result<()> {
-        let owner = self.owner(alive);
+        let owner = attachment(alive.node, alive.network, &alive.container);
         self.stage.running().remove(&owner);
         self.stage.containers.take_down(alive.node, &owner)
     }
@@ -306,10 +306,6 @@ impl<'a> Worker<'a> {
             thread::sleep(Duration::from_millis(self.rng.random_range(100..500)));
         }
         self.stage.control_plane.delete(&alive.pod)
-    }
-
-    fn owner(&self, alive: &Alive<'_>) -> Attachment {
-        attachment(alive.node, alive.network, &alive.container)
     }
 
     fn del(

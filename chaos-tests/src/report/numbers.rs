@@ -156,7 +156,7 @@ pub(super) fn faults(page: &mut String, facts: &Facts<'_>) {
 }
 
 /// How long etcd must have committed nothing for a gap to be told of, and how long a call must have waited
-/// at its end (milliseconds).
+/// in it (milliseconds).
 const GAP: u64 = 1000;
 const WAITED: u64 = 500;
 
@@ -167,13 +167,13 @@ pub(super) fn gaps(facts: &Facts<'_>) -> Vec<(u64, u64)> {
     let times: Vec<_> = commits.chain(end).collect();
     let pairs = times.iter().zip(times.iter().skip(1));
     let long = pairs.filter(|(from, until)| until.saturating_sub(**from) >= GAP);
-    let waited = |until: u64| {
+    let waited = |from: u64, until: u64| {
         facts.calls.iter().any(|call| {
-            let waits = call.ended.is_none_or(|(ended, _)| ended.at >= until);
-            waits && call.began.at + WAITED <= until && call.began.at + 60_000 > until
+            let end = call.ended.map_or(until, |(ended, _)| ended.at.min(until));
+            end >= call.began.at.max(from) + WAITED
         })
     };
     long.map(|(from, until)| (*from, *until))
-        .filter(|(_, until)| waited(*until))
+        .filter(|(from, until)| waited(*from, *until))
         .collect()
 }

@@ -72,7 +72,7 @@ fn a_run_that_passed_or_is_void_says_so() {
     let page = page(story.end());
     assert!(page.contains("<h1 class=\"void\">void</h1>") && page.contains("1000 are the least"));
     assert!(page.contains("chaos replay real:7"));
-    let nothing = super::render(&History::default(), &check(&History::default()));
+    let nothing = render(&History::default(), &check(&History::default()));
     assert_well_formed(&nothing);
 }
 

@@ -17,6 +17,11 @@ const EPOCH: Duration = Duration::from_hours(490_896);
 pub struct Wall(Arc<AtomicI64>);
 
 impl Wall {
+    /// By how many milliseconds it is wrong.
+    pub fn error(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Lets it go wrong by so many milliseconds, from now on.
     pub fn set_error(&self, milliseconds: i64) {
         self.0.store(milliseconds, Ordering::Relaxed);
@@ -52,7 +57,7 @@ impl Clock for SimClock {
 
     fn wall(&self) -> SystemTime {
         let right = SystemTime::UNIX_EPOCH + EPOCH + self.began.elapsed();
-        let error = self.wall.0.load(Ordering::Relaxed);
+        let error = self.wall.error();
         let by = Duration::from_millis(error.unsigned_abs());
         if error < 0 { right - by } else { right + by }
     }

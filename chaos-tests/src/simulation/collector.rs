@@ -76,19 +76,30 @@ impl Default for Settings {
     }
 }
 
-/// Hears what collectors say.
-pub type Recorder = Arc<dyn Fn(What) + Send + Sync>;
+/// Hears what collectors say, and how they end.
+pub type Observer = Arc<dyn Fn(What) + Send + Sync>;
+
+/// How all collectors of a cluster are set up, and what they stand on.
+#[derive(Clone)]
+pub struct Deployment {
+    /// Their settings.
+    pub settings: Settings,
+    /// Their etcd.
+    pub etcd: etcd::Cluster,
+    /// Their cluster.
+    pub kubernetes: kubernetes::Cluster,
+    /// When the run began.
+    pub began: Instant,
+    /// Who hears of them.
+    pub observer: Observer,
+}
 
 /// A machine on which a collector may run: one replica of the deployment.
 pub struct Replica {
     name: String,
-    settings: Settings,
-    etcd: etcd::Cluster,
-    kubernetes: kubernetes::Cluster,
+    deployment: Deployment,
     wall: Wall,
     rng: StdRng,
-    began: Instant,
-    recorder: Recorder,
     schedule: Schedule,
     metrics: Arc<Metrics>,
     started: u32,
@@ -103,30 +114,21 @@ struct Running {
 }
 
 impl Replica {
-    /// A machine of this name, by which the weather of its etcd and of its Kubernetes API are set, in
-    /// a run that began at `began`.
+    /// A machine of this name, by which the weather of its etcd and of its Kubernetes API are set.
     ///
     /// # Errors
     /// Never, unless the collector's own schedule or metrics are broken.
     pub fn new(
         name: &str,
-        settings: Settings,
-        etcd: etcd::Cluster,
-        kubernetes: kubernetes::Cluster,
+        deployment: &Deployment,
         wall: Wall,
         rng: StdRng,
-        began: Instant,
-        recorder: Recorder,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             name: name.to_owned(),
-            settings,
-            etcd,
-            kubernetes,
+            deployment: deployment.clone(),
             wall,
             rng,
-            began,
-            recorder,
             schedule: Schedule::parse("* * * * *")?,
             metrics: Arc::new(Metrics::new(&Labels::default(), "simulated")?),
             started: 0,
@@ -156,18 +158,18 @@ impl Replica {
         self.kill();
         self.started += 1;
         let identity = format!("{}.{}", self.name, self.started);
-        let etcd = etcd(self.etcd.client(&self.name, &identity));
-        let view = view(self.kubernetes.view(&self.name));
+        let etcd = etcd(self.deployment.etcd.client(&self.name, &identity));
+        let view = view(self.deployment.kubernetes.view(&self.name));
         let rng = StdRng::seed_from_u64(self.rng.random());
-        let clock = SimClock::start(self.began, &self.wall, rng);
+        let clock = SimClock::start(self.deployment.began, &self.wall, rng);
         let collector = self.collector(&identity, etcd, clock, view);
         let status = Arc::clone(&collector.status);
-        let every = self.settings.sweep_every;
+        let every = self.deployment.settings.sweep_every;
         let (terminate, told) = watch::channel(false);
         let body = async move { collect(&collector, every, told).await };
-        let (recorder, start) = (Arc::clone(&self.recorder), Instant::now());
+        let (observer, start) = (Arc::clone(&self.deployment.observer), Instant::now());
         let process = Process::start(body, move |how| {
-            recorder(What::Process(ended(&how, start.elapsed())));
+            observer(What::Process(ended(&how, start.elapsed())));
         });
         self.running = Some(Running {
             process,
@@ -183,13 +185,13 @@ impl Replica {
         clock: SimClock,
         view: V,
     ) -> Collector<E, SimClock, V> {
-        let settings = &self.settings;
+        let settings = &self.deployment.settings;
         let gate = Gate {
             store_id: settings.store_id.clone(),
             memory: None,
         };
-        let cluster = self.kubernetes.name().to_owned();
-        let (recorder, collector) = (Arc::clone(&self.recorder), identity.to_owned());
+        let cluster = self.deployment.kubernetes.name().to_owned();
+        let (observer, collector) = (Arc::clone(&self.deployment.observer), identity.to_owned());
         Collector {
             store: Store::new(
                 Measured::new(etcd, Arc::clone(&self.metrics)),
@@ -217,7 +219,7 @@ impl Replica {
             metrics: Arc::clone(&self.metrics),
             events: None,
             released: Some(Box::new(move |owner, evidence| {
-                recorder(What::Released(history::Released {
+                observer(What::Released(history::Released {
                     collector: collector.clone(),
                     key: owner.judged.key.clone(),
                     evidence: evidence.as_str().to_owned(),

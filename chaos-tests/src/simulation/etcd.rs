@@ -65,6 +65,7 @@ struct State {
     ending_leases: bool,
     links: BTreeMap<String, Link>,
     overloaded: f64,
+    filling: f64,
     observer: Observer,
     tally: Tally,
 }
@@ -98,6 +99,7 @@ impl Cluster {
             ending_leases: false,
             links: BTreeMap::new(),
             overloaded: 0.0,
+            filling: 0.0,
             observer,
             tally: Tally::default(),
         };
@@ -139,6 +141,12 @@ impl Cluster {
     /// The chance that etcd refuses a request because it has too much to do.
     pub fn set_overloaded(&self, chance: f64) {
         self.state().overloaded = chance;
+    }
+
+    /// The chance that etcd applies a request that takes space and says that it has none, as it does
+    /// while many such requests fill the last of it.
+    pub fn set_filling(&self, chance: f64) {
+        self.state().filling = chance;
     }
 
     /// Raises the alarm for want of space, or disarms it.

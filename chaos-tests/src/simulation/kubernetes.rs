@@ -24,7 +24,7 @@ use serde_json::Value;
 use store::clock::Clock as _;
 use tokio::sync::Notify;
 
-use super::clock::SimClock;
+use super::clock::{SimClock, Wall};
 use crate::history::{self, What};
 use crate::random::uuid_of;
 
@@ -100,8 +100,21 @@ pub struct Restored {
 }
 
 impl Cluster {
-    /// A cluster without nodes and pods.
+    /// A cluster without nodes. It has one pod, of its own system, as every real cluster has some: a
+    /// list without any pods is nothing that a collector believes.
     pub fn new(name: &str, clock: SimClock, mut rng: StdRng, observer: Observer) -> Self {
+        let mut objects = Mark::default();
+        objects.put(Pod {
+            namespace: "kube-system".to_owned(),
+            name: "scheduler".to_owned(),
+            uid: uuid_of(rng.random()),
+            mirrors: None,
+            node: String::new(),
+            phase: Phase::Running,
+            deletion: None,
+            ips: Vec::new(),
+            networks: None,
+        });
         Self {
             shared: Arc::new(Shared {
                 name: name.to_owned(),
@@ -111,7 +124,7 @@ impl Cluster {
                     rng,
                     observer,
                     nodes: BTreeMap::new(),
-                    objects: Mark::default(),
+                    objects,
                     down: false,
                     weather: BTreeMap::new(),
                     tally: BTreeMap::new(),
@@ -154,6 +167,7 @@ impl Cluster {
             name: name.to_owned(),
             machine: machine.to_owned(),
             boot: boot.to_owned(),
+            wall: Wall::default(),
             kubelet: true,
             lease: None,
             object: None,
@@ -166,6 +180,13 @@ impl Cluster {
             node.object = object;
             node.register(now);
         });
+    }
+
+    /// Has a node's kubelet tell times by this clock, and not by the right one.
+    pub fn set_wall(&self, name: &str, wall: &Wall) {
+        if let Some(node) = self.state().nodes.get_mut(name) {
+            node.wall = wall.clone();
+        }
     }
 
     /// A node as it is.
@@ -264,7 +285,7 @@ impl Cluster {
                 let Some(object) = &mut node.object else {
                     return;
                 };
-                let silent = now.duration_since(object.heartbeat);
+                let silent = now.duration_since(object.heard);
                 if Duration::try_from(silent).is_ok_and(|silent| silent > PATIENCE) {
                     object.turn(Ready::Unknown, now);
                 }

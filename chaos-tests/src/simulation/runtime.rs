@@ -17,13 +17,15 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ipam_plugin::cni::command::Command;
+use ipam_plugin::config::{NodeFile, node_file};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{RwLock, mpsc};
 use tokio::task::JoinHandle;
 
@@ -114,6 +116,7 @@ pub struct World {
 struct Shared {
     world: World,
     node: Node,
+    node_file: Option<NodeFile>,
     habits: Cell<Habits>,
     rng: RefCell<StdRng>,
     /// ADD, DEL and CHECK share it; GC has it alone.
@@ -142,12 +145,15 @@ struct Kept {
 }
 
 impl Runtime {
-    /// The runtime of a node, with these habits.
-    pub fn new(world: World, node: Node, habits: Habits, rng: StdRng) -> Self {
+    /// The runtime of a node, with these habits. Most nodes have a file that says where etcd is.
+    pub fn new(world: World, node: Node, habits: Habits, mut rng: StdRng) -> Self {
+        let has_file = rng.random_bool(0.7);
+        let node_file = has_file.then(|| node_file(&world.networks)).flatten();
         Self {
             shared: Rc::new(Shared {
                 world,
                 node,
+                node_file,
                 habits: Cell::new(habits),
                 rng: RefCell::new(rng),
                 verbs: RwLock::new(()),
@@ -333,6 +339,13 @@ impl Runtime {
     fn fork(&self) -> StdRng {
         StdRng::from_rng(&mut *self.shared.rng.borrow_mut())
     }
+}
+
+/// What an installer leaves on a node: where the etcd of the networks is.
+fn node_file(networks: &[Network]) -> Option<NodeFile> {
+    let content = json!({"etcd": networks.first()?.ipam["etcd"]});
+    let path = Path::new(node_file::USUAL[1]);
+    NodeFile::parse(path, content.to_string().as_bytes()).ok()
 }
 
 impl Kept {

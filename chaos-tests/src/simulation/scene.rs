@@ -18,7 +18,7 @@ use store::store::Store;
 
 use super::api::Server;
 use super::clock::{SimClock, Wall};
-use super::collector::{Replica, Settings};
+use super::collector::{Deployment, Replica, Settings};
 use super::etcd::{self, SimEtcd};
 use super::kubernetes;
 use super::node::{Node, plugin};
@@ -107,25 +107,24 @@ impl Scene {
             let node = Node::new(name, began);
             walls.push(node.wall().clone());
             kubernetes.add_node(name, &node.machine_id(), &node.boot_id());
+            kubernetes.set_wall(name, node.wall());
             runtimes.push(Runtime::new(world.clone(), node, plan.habits, chance()));
         }
         let mut replicas = Vec::new();
+        let deployment = Deployment {
+            settings: Settings {
+                policy: policy(in_collector, settings.policy),
+                ..settings.clone()
+            },
+            etcd: etcd.clone(),
+            kubernetes: kubernetes.clone(),
+            began,
+            observer: Arc::new(observer()),
+        };
         for name in ["collector-a", "collector-b", "collector-c"] {
             let wall = Wall::default();
             walls.push(wall.clone());
-            let mut replica = Replica::new(
-                name,
-                Settings {
-                    policy: policy(in_collector, settings.policy),
-                    ..settings.clone()
-                },
-                etcd.clone(),
-                kubernetes.clone(),
-                wall,
-                chance(),
-                began,
-                Arc::new(observer()),
-            )?;
+            let mut replica = Replica::new(name, &deployment, wall, chance())?;
             if name != "collector-c" {
                 start(&mut replica, in_collector);
             }

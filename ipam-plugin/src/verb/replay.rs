@@ -6,10 +6,10 @@ use store::release::{ReleaseError, Released};
 use store::retry::Deadline;
 
 use super::Call;
-use crate::local::Place;
 use crate::local::machine::Machine;
 use crate::local::marker::{self, Marker};
 use crate::local::spool::Spooled;
+use crate::local::{LocalName, Place};
 
 /// Delivers what can be delivered within `budget`.
 pub async fn run(call: &Call<impl Machine>, budget: Duration) {
@@ -78,7 +78,9 @@ async fn deliver(
     let deadline = Deadline::after(call.clock(), Duration::ZERO);
     match store.release(&attachment, store_id, deadline).await {
         // Where nobody knew the store, this one need not be the one that holds the addresses.
-        Ok(Released::Nothing) if spooled.entry.place.is_none() && !is_of_node_file(call, place) => {
+        Ok(Released::Nothing)
+            if spooled.entry.place.is_none() && !is_known_of(call, name, place) =>
+        {
             return Ok(());
         }
         Ok(released) => tracing::info!(%attachment, ?released, "a spooled release was delivered"),
@@ -92,6 +94,9 @@ async fn deliver(
     Ok(())
 }
 
-fn is_of_node_file(call: &Call<impl Machine>, place: &Place) -> bool {
+/// Whether the node's file or the network's own configuration says that this is the place.
+fn is_known_of(call: &Call<impl Machine>, name: &LocalName, place: &Place) -> bool {
+    let is_its_network = name.network == call.config.name();
     call.place_of_node_file().as_ref() == Some(place)
+        || (is_its_network && call.configured_place().as_ref() == Some(place))
 }

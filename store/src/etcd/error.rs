@@ -31,7 +31,8 @@ pub enum EtcdError {
         /// etcd's words.
         reason: String,
     },
-    /// A NOSPACE alarm: etcd refuses whatever contains a put.
+    /// A NOSPACE alarm: etcd refuses transactions with a put in their outermost level. What it applies
+    /// while it runs out of space is answered in the same way.
     #[error(
         "etcd at {0} is out of space (NOSPACE alarm): raise its quota or compact and defragment \
          it, then disarm the alarm"
@@ -88,13 +89,16 @@ impl EtcdError {
 
     /// Whether the call may have been applied although it failed.
     pub const fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::AnswerTooLarge(_))
+        matches!(
+            self,
+            Self::Unknown { .. } | Self::AnswerTooLarge(_) | Self::NoSpace(_)
+        )
     }
 
     /// The same failure, where an earlier try of the same call may have been applied.
     pub(crate) fn into_unknown(self) -> Self {
         match self {
-            Self::Unknown { .. } | Self::AnswerTooLarge(_) => self,
+            Self::Unknown { .. } | Self::AnswerTooLarge(_) | Self::NoSpace(_) => self,
             other => Self::Unknown {
                 endpoint: "an earlier endpoint".to_owned(),
                 reason: format!("a later try failed: {other}"),

@@ -7,6 +7,9 @@ use super::names::{Place, Who};
 use super::values::Holder;
 use crate::history::Line;
 
+/// The Raft term of an etcd that was just restored, where nobody looked: a restore begins the term anew.
+const RESTORED_TERM: u64 = 2;
+
 /// How a life began or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -92,6 +95,8 @@ pub struct Lives<'a> {
     pub holdings: Vec<Holding>,
     /// Of the election keys.
     pub reigns: Vec<Reign<'a>>,
+    /// When other lines of the history began to count.
+    pub turns: Vec<Moment>,
     /// Everybody who ever led.
     pub identities: Vec<&'a str>,
     /// What is wrong with the log itself: at which event, and what.
@@ -257,6 +262,7 @@ impl<'a> Lives<'a> {
             leader: None,
             commit: None,
         };
+        self.turns.push(moment);
         let before = std::mem::take(&mut self.state);
         for life in before.owners.values() {
             self.owners[*life].end = Some(edge);
@@ -264,20 +270,23 @@ impl<'a> Lives<'a> {
         for holding in before.holdings.values() {
             self.holdings[*holding].end = Some(edge);
         }
-        self.bumped = !self.lines.contains_key(&line.line);
-        let commits = match self.lines.get(&line.line) {
-            Some(known) => known.clone(),
-            None => {
-                let from = self.lines.get(&line.from).map_or(&[][..], Vec::as_slice);
-                let shared = |index: &&usize| log.commits[**index].revision <= line.revision;
-                from.iter().filter(shared).copied().collect()
-            }
+        let is_new = !self.lines.contains_key(&line.line);
+        self.bumped = is_new;
+        let commits = if let Some(known) = self.lines.get(&line.line) {
+            known.clone()
+        } else {
+            let from = self.lines.get(&line.from).map_or(&[][..], Vec::as_slice);
+            let shared = |index: &&usize| log.commits[**index].revision <= line.revision;
+            from.iter().filter(shared).copied().collect()
         };
         let last = commits.last().map(|index| log.commits[*index].revision);
         self.reached = last.unwrap_or(1);
         self.line = line.line;
         self.inherit(edge, &commits, log);
-        self.term = line.term;
+        self.term = match line.term {
+            0 if is_new => RESTORED_TERM,
+            term => term,
+        };
         self.lines.insert(line.line, commits);
     }
 

@@ -129,8 +129,8 @@ fn the_operators_word_counts_also_against_a_running_container() {
         let mut story = Story::new();
         story.pods("a", true).add("a", ip(10)).pods("a", false);
         story.tell(What::Node(Node {
-            out_of_service,
             ready,
+            out_of_service,
             ..node()
         }));
         story
@@ -211,4 +211,20 @@ fn nobody_leads_after_the_faults() {
     let mut story = Story::new();
     story.lead(None);
     assert_found(&mut story, "liveness");
+}
+
+#[test]
+fn a_collector_whose_answer_was_lost_need_not_tell_where_nobody_knows_who_sent_what() {
+    let silent = |leg: &str, gone: bool| {
+        let mut story = Story::of(leg);
+        story.pods("a", true).add("a", ip(10)).down("a", ip(10));
+        if gone {
+            story.pods("a", false);
+        }
+        story.wait(60_000).free("a", ip(10));
+        story
+    };
+    assert_passes(silent("real", true).end());
+    assert_found(&mut silent("real", false), "explained");
+    assert_found(&mut silent("simulation", true), "explained");
 }

@@ -350,6 +350,7 @@ fn a_store_from_the_past_gives_out_an_address() {
         story
     };
     assert_found(&mut restored(2, true), "closed");
+    assert_found(&mut restored(0, true), "closed");
     assert_passes(restored(2, false).end());
     assert_passes(restored(64, true).end());
 }
@@ -378,7 +379,7 @@ fn two_answer_for_one_address_or_one_that_is_gone() {
         &mut probed(&["02:00:00:00:00:01", "02:00:00:00:00:02"], true, 0),
         "probes",
     );
-    assert_found(&mut probed(&["02:00:00:00:00:01"], false, 1500), "probes");
+    assert_found(&mut probed(&["02:00:00:00:00:01"], false, 5500), "probes");
     assert_passes(probed(&["02:00:00:00:00:01"], false, 500).end());
     assert_passes(probed(&["02:00:00:00:00:01", "02:00:00:00:00:01"], true, 0).end());
     assert_passes(probed(&[], true, 0).end());

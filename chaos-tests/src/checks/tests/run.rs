@@ -9,6 +9,7 @@ use crate::history::{History, Outcome, Process, What};
 fn assert_void(history: &History, why: &str) {
     let verdict = check(history);
     assert_eq!(verdict.finish, Finish::Void, "{verdict:#?}");
+    assert_eq!(verdict.finish, Finish::Void, "{verdict:#?}");
     assert!(
         verdict.void.iter().any(|one| one.contains(why)),
         "{:?}",

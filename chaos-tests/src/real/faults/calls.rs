@@ -46,7 +46,8 @@ impl Fault for Disturbed {
     }
 
     fn aim(&mut self, _lab: &Lab) -> Result<String> {
-        self.from = self.stage.recorder.len();
+        self.from = self.stage.recorder.count();
+        self.stage.set_mischief(Mischief::None);
         Ok("calls on all nodes".to_owned())
     }
 

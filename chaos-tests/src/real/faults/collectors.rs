@@ -13,6 +13,9 @@ use crate::real::network::HARNESS;
 use crate::real::replicas::Replica;
 use crate::real::stage::Stage;
 
+/// What a collector says when it cannot judge.
+pub(super) const VOID: &str = "a sweep was not completed";
+
 /// What happens to the one that leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blow {
@@ -32,6 +35,8 @@ pub struct LeaderStruck {
     stage: Arc<Stage>,
     blow: Blow,
     victim: Option<usize>,
+    /// How many lines its log had before.
+    logged: usize,
 }
 
 impl LeaderStruck {
@@ -41,6 +46,7 @@ impl LeaderStruck {
             stage: Arc::clone(stage),
             blow,
             victim: None,
+            logged: 0,
         }
     }
 
@@ -54,9 +60,13 @@ impl LeaderStruck {
     fn filter(&self, how: &str, targets: &[String]) -> Result<()> {
         let victim = self.victim()?;
         for target in targets {
-            victim
-                .host
-                .run(&format!("iptables -w {how} OUTPUT -d {target} -j DROP"))?;
+            let what = match self.blow {
+                // Otherwise it would wait for answers for longer than the fault lasts.
+                Blow::CutFromKubernetes => "-p tcp -j REJECT --reject-with tcp-reset",
+                _ => "-j DROP",
+            };
+            let rule = format!("iptables -w {how} OUTPUT -d {target} {what}");
+            victim.host.run(&rule)?;
         }
         Ok(())
     }
@@ -89,6 +99,7 @@ impl Fault for LeaderStruck {
         let leader = leader(&self.stage)?;
         let mut all = self.stage.replicas.iter();
         self.victim = all.position(|replica| Some(replica.name()) == leader.as_deref());
+        self.logged = self.victim()?.logged();
         Ok(format!("{}, which leads", self.victim()?.name()))
     }
 
@@ -101,6 +112,10 @@ impl Fault for LeaderStruck {
     }
 
     fn proven(&mut self, _lab: &Lab) -> Result<Option<String>> {
+        if self.blow == Blow::CutFromKubernetes {
+            let void = self.victim()?.says(self.logged, VOID);
+            return Ok(void.first().map(Value::to_string));
+        }
         let now = leader(&self.stage)?;
         let victim = self.victim()?.name();
         let other = now.filter(|now| now != victim);

@@ -8,10 +8,9 @@ use crate::history::What;
 use crate::kubernetes::{self as api, Resource, Verb, on};
 use crate::real::Lab;
 use crate::real::faults::Fault;
+use crate::real::faults::collectors::VOID;
+use crate::real::replicas::Replica;
 use crate::real::stage::Stage;
-
-/// What a collector says when it cannot judge.
-const VOID: &str = "a sweep was not completed";
 
 /// So many answers show an effect.
 const ENOUGH: usize = 2;
@@ -40,6 +39,7 @@ pub struct Failing {
     logged: Vec<usize>,
     from: usize,
     requests: usize,
+    struck: usize,
 }
 
 impl Failing {
@@ -51,6 +51,7 @@ impl Failing {
             logged: Vec::new(),
             from: 0,
             requests: 0,
+            struck: 0,
         }
     }
 
@@ -78,9 +79,11 @@ impl Fault for Failing {
     }
 
     fn aim(&mut self, _lab: &Lab) -> Result<String> {
-        self.logged = self.stage.replicas.iter().map(|one| one.logged()).collect();
-        self.from = self.stage.recorder.len();
-        self.requests = self.stage.control_plane.server().request_count();
+        self.logged = self.stage.replicas.iter().map(Replica::logged).collect();
+        self.from = self.stage.recorder.count();
+        let server = self.stage.control_plane.server();
+        (self.requests, self.struck) = (server.request_count(), server.struck());
+        drop(server);
         Ok("lists of pods".to_owned())
     }
 
@@ -107,11 +110,9 @@ impl Fault for Failing {
         Ok(match self.failure {
             Failure::Stale => {
                 let is_new = |what: &What| matches!(what, What::PodCreated(_));
-                let (lists, missing) = (
-                    self.asked(Verb::List),
-                    self.stage.recorder.count_since(self.from, is_new),
-                );
-                (lists > ENOUGH && missing > 0)
+                let lists = self.stage.control_plane.server().struck() - self.struck;
+                let missing = self.stage.recorder.count_since(self.from, is_new);
+                (lists >= ENOUGH && missing > 0)
                     .then(|| format!("{lists} lists lacked up to {missing} new pods"))
             }
             Failure::Gap => {

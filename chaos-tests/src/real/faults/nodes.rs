@@ -10,8 +10,9 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::history::{Attachment, What};
+use crate::layout::Layout;
 use crate::real::Lab;
-use crate::real::control_plane::Pod;
+use crate::real::control_plane::{CLUSTER, Pod};
 use crate::real::faults::Fault;
 use crate::real::nodes::Node;
 use crate::real::stage::Stage;
@@ -104,6 +105,9 @@ impl Fault for ForceDeleted {
             gone(pod) && is_up(who) && (!self.recreated || has_successor(pod))
         });
         let orphans = orphans.count();
+        if self.victims.is_empty() {
+            return Ok(None);
+        }
         if orphans == 0 {
             // They may have ended at that moment: others are chosen.
             if self.victims.iter().all(|(who, _)| !is_up(who)) {
@@ -152,6 +156,8 @@ pub struct NodeInTrouble {
     length: Duration,
     victim: Option<usize>,
     from: usize,
+    /// Its boot when it was aimed at.
+    boot: String,
     struck: Option<Instant>,
     orphans: Vec<Attachment>,
 }
@@ -166,6 +172,7 @@ impl NodeInTrouble {
             length,
             victim: None,
             from: 0,
+            boot: String::new(),
             struck: None,
             orphans: Vec::new(),
         }
@@ -221,8 +228,11 @@ impl Fault for NodeInTrouble {
         let nodes = self.stage.nodes.iter().enumerate();
         let most = nodes.max_by_key(|(_, node)| count(node));
         self.victim = most.map(|(number, _)| number);
-        self.from = self.stage.recorder.len();
-        Ok(self.victim()?.name().to_owned())
+        self.from = self.stage.recorder.count();
+        let node = self.victim()?;
+        let (boot, name) = (node.boot(), node.name().to_owned());
+        self.boot = boot;
+        Ok(name)
     }
 
     fn strike(&mut self, _lab: &Lab) -> Result<()> {
@@ -255,7 +265,7 @@ impl Fault for NodeInTrouble {
     }
 
     fn proven(&mut self, _lab: &Lab) -> Result<Option<String>> {
-        let name = self.victim()?.name();
+        let node = self.victim()?;
         let lasted = self
             .struck
             .map(|struck| struck.elapsed())
@@ -271,17 +281,15 @@ impl Fault for NodeInTrouble {
                 })
             }
             Trouble::Rebooted => {
-                let again =
-                    |what: &What| matches!(what, What::Up(up) if up.attachment.node == name);
-                let ended =
-                    |what: &What| matches!(what, What::Down(up) if up.attachment.node == name);
-                let recorder = &self.stage.recorder;
-                let (again, ended) = (
-                    recorder.count_since(self.from, again),
-                    recorder.count_since(self.from, ended),
-                );
-                (again > 0 && ended > 0)
-                    .then(|| format!("{ended} containers ended, {again} began in the new boot"))
+                let (name, boot) = (node.name(), node.boot());
+                let owners = Layout::default().owners();
+                let records = self
+                    .stage
+                    .observer
+                    .list(&format!("{owners}{CLUSTER}/{name}/"))?;
+                let new = records.values().filter(|record| record.contains(&boot));
+                let new = new.count();
+                (boot != self.boot && new > 0).then(|| format!("{new} records name boot {boot}"))
             }
             Trouble::Deleted => {
                 let released = |what: &What| matches!(what, What::Released(one) if one.evidence == "node_gone");

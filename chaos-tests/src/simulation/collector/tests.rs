@@ -42,7 +42,7 @@ impl World {
     async fn new(seed: u64) -> Self {
         let began = Instant::now();
         let history = Arc::new(Mutex::new(History::default()));
-        let recorder: Recorder = Arc::new({
+        let recorder: Observer = Arc::new({
             let history = Arc::clone(&history);
             move |what| {
                 let at = u64::try_from(began.elapsed().as_millis()).unwrap();
@@ -72,18 +72,15 @@ impl World {
         let store = Store::new(client, clock, Keyspace::new("/etcd-ipam"), gate);
         let deadline = Deadline::after(store.clock(), secs(10));
         store.init(deadline).await.unwrap();
+        let deployment = Deployment {
+            settings: Settings::default(),
+            etcd: etcd.clone(),
+            kubernetes: kubernetes.clone(),
+            began,
+            observer: Arc::clone(&recorder),
+        };
         let replicas = ["gc-a", "gc-b"].map(|name| {
-            let mut replica = Replica::new(
-                name,
-                Settings::default(),
-                etcd.clone(),
-                kubernetes.clone(),
-                wall.clone(),
-                fork(),
-                began,
-                Arc::clone(&recorder),
-            )
-            .unwrap();
+            let mut replica = Replica::new(name, &deployment, wall.clone(), fork()).unwrap();
             replica.start();
             replica
         });
@@ -318,6 +315,30 @@ fn a_pod_that_a_stale_list_lacks_keeps_its_address() {
         assert_eq!(world.released(), []);
         let leader = world.leader().name().to_owned();
         assert!(world.kubernetes.tally(&leader)["stale"] > 5);
+    });
+}
+
+#[test]
+fn the_grace_period_begins_when_a_slow_list_has_been_read() {
+    simulated(async {
+        let mut world = World::new(8).await;
+        let dead = world.pod("dead").await;
+        let leader = world.leader().name().to_owned();
+        let slow = Weather {
+            slow: secs(19),
+            ..Weather::default()
+        };
+        world.kubernetes.set_weather(&leader, slow);
+        // The sweep that begins now asks for the cluster's name, the nodes and the pods.
+        sleep(secs(6 + 19 + 19 + 15)).await;
+        world.kubernetes.delete_pod(&dead);
+        world.kubernetes.set_weather(&leader, Weather::default());
+        let deleted = Instant::now();
+        while world.released().is_empty() {
+            assert!(deleted.elapsed() < secs(120));
+            sleep(secs(1)).await;
+        }
+        assert!(deleted.elapsed() >= secs(45), "{:?}", deleted.elapsed());
     });
 }
 

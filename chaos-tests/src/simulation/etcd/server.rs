@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::client::endpoint;
 use super::{Cluster, Doing, State};
-use crate::model::Refused;
+use crate::model::{Refused, takes_space};
 
 /// How long a member keeps a request while there is no leader.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(7);
@@ -25,6 +25,17 @@ pub(super) enum Request {
     Revoke(LeaseId),
     /// To begin a watch, which any member can do alone.
     Watch,
+}
+
+impl Request {
+    /// Whether etcd counts what it writes.
+    fn takes_space(&self) -> bool {
+        match self {
+            Self::Txn(txn) => takes_space(txn),
+            Self::Grant(_) => true,
+            Self::KeepAlive(_) | Self::Revoke(_) | Self::Watch => false,
+        }
+    }
 }
 
 /// What it is answered.
@@ -209,7 +220,7 @@ impl State {
                 reason: "etcdserver: too many requests".to_owned(),
             });
         }
-        let answer = match &packet.request {
+        let mut answer = match &packet.request {
             Request::Txn(txn) => self.model.txn(txn).map(Answer::Txn),
             Request::Grant(ttl) => {
                 let seconds = u64::try_from(ttl.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
@@ -221,6 +232,9 @@ impl State {
             Request::Watch => Ok(Answer::Done),
         };
         self.report(Some(&packet.process));
+        if packet.request.takes_space() && self.happens(self.filling) {
+            answer = answer.and(Err(Refused::NoSpace));
+        }
         answer.map_err(|refused| {
             if refused == Refused::NoSpace {
                 self.tally.no_space += 1;

@@ -163,6 +163,28 @@ fn a_machine_that_is_cut_off_reaches_nothing_and_others_do() {
 }
 
 #[test]
+fn what_fills_the_last_space_is_refused_and_applied() {
+    simulate(10, |cluster| async move {
+        let client = cluster.client("node-a", "plugin-1");
+        cluster.set_filling(1.0);
+        let error = client.txn(&put("a", "1")).await.unwrap_err();
+        assert!(matches!(error, EtcdError::NoSpace(_)) && error.is_unknown());
+        cluster.set_filling(0.0);
+        cluster.set_out_of_space(true);
+        client.txn(&put("b", "1")).await.unwrap_err();
+        let within = Txn {
+            then: vec![Op::Txn(put("c", "1"))],
+            ..Txn::default()
+        };
+        client.txn(&within).await.unwrap();
+        cluster.look(|model| {
+            let keys: Vec<_> = model.keys().map(|(key, _)| key).collect();
+            assert_eq!(keys, ["a", "c"]);
+        });
+    });
+}
+
+#[test]
 fn a_lease_ends_by_itself_and_a_new_leader_makes_it_last() {
     simulate(7, |cluster| async move {
         let client = cluster.client("node-a", "gc");

@@ -1,8 +1,10 @@
 //! A node: its machine, its kubelet, and the object that the API has of it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lease_gc::pods::LeaseState;
 use serde_json::{Value, json};
+
+use crate::simulation::clock::Wall;
 
 /// A node as it is, and as the API has it.
 #[derive(Clone, Debug)]
@@ -13,9 +15,11 @@ pub struct Node {
     pub machine: String,
     /// The boot that the machine is in.
     pub boot: String,
+    /// The clock of its machine.
+    pub wall: Wall,
     /// Whether its kubelet runs and reaches the API.
     pub kubelet: bool,
-    /// When the kubelet last renewed its lease; `None` if there is no lease.
+    /// When the kubelet last renewed its lease, by its own clock; `None` if there is no lease.
     pub lease: Option<Timestamp>,
     /// What the API has of it; `None` if nothing.
     pub object: Option<Object>,
@@ -28,10 +32,12 @@ pub struct Object {
     pub boot: String,
     /// The `Ready` condition.
     pub ready: Ready,
-    /// When it last changed.
+    /// When it last changed, by the clock of who changed it.
     pub since: Timestamp,
-    /// When the kubelet last reported.
+    /// When the kubelet last reported, by its own clock.
     pub heartbeat: Timestamp,
+    /// The same, by the right clock.
+    pub heard: Timestamp,
     /// When the taint `node.kubernetes.io/out-of-service` was set, where it is.
     pub out_of_service: Option<Timestamp>,
 }
@@ -56,22 +62,31 @@ impl Node {
 
     /// The kubelet reports that all is well.
     pub(super) fn report(&mut self, now: Timestamp) {
-        self.lease = Some(now);
+        let by_its_clock = self.by_its_clock(now);
+        self.lease = Some(by_its_clock);
         if let Some(object) = &mut self.object {
             object.boot.clone_from(&self.boot);
-            object.heartbeat = now;
-            object.turn(Ready::True, now);
+            object.heard = now;
+            object.heartbeat = by_its_clock;
+            object.turn(Ready::True, by_its_clock);
         }
+    }
+
+    fn by_its_clock(&self, now: Timestamp) -> Timestamp {
+        let error = SignedDuration::from_millis(self.wall.error());
+        now.saturating_add(error).unwrap_or(now)
     }
 
     /// A kubelet that starts makes the object that the API lacks.
     pub(super) fn register(&mut self, now: Timestamp) {
         if self.object.is_none() {
+            let by_its_clock = self.by_its_clock(now);
             self.object = Some(Object {
                 boot: self.boot.clone(),
                 ready: Ready::True,
-                since: now,
-                heartbeat: now,
+                since: by_its_clock,
+                heartbeat: by_its_clock,
+                heard: now,
                 out_of_service: None,
             });
         }

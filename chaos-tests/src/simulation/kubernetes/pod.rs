@@ -82,7 +82,8 @@ impl Pod {
                     "dns": {},
                 })
             };
-            let text = Value::from_iter(networks.iter().map(entry)).to_string();
+            let entries: Value = networks.iter().map(entry).collect();
+            let text = entries.to_string();
             annotations.insert("k8s.v1.cni.cncf.io/network-status".into(), text.into());
         }
         let phase = match self.phase {
@@ -91,7 +92,7 @@ impl Pod {
             Phase::Succeeded => "Succeeded",
             Phase::Failed => "Failed",
         };
-        let ips = self.ips.iter().map(|ip| json!({"ip": ip}));
+        let ips: Value = self.ips.iter().map(|ip| json!({"ip": ip})).collect();
         json!({
             "metadata": {
                 "namespace": self.namespace,
@@ -104,7 +105,7 @@ impl Pod {
             "status": {
                 "phase": phase,
                 "podIP": self.ips.first(),
-                "podIPs": Value::from_iter(ips),
+                "podIPs": ips,
             },
         })
     }

@@ -151,7 +151,9 @@ impl Source for SimSource {
             nodes.push(node.listed().map_err(unusable(operation))?.node);
         }
         distort_nodes(self.0.mutant, &mut nodes);
-        nodes.into_iter().for_each(|node| living.add_node(node));
+        for node in nodes {
+            living.add_node(node);
+        }
         let operation = "list_pods";
         let listed = self.0.list(operation, |weather| weather.pods.clone());
         let mut pods = Vec::new();
@@ -161,7 +163,9 @@ impl Source for SimSource {
             pods.push(listed.pod);
         }
         distort_pods(self.0.mutant, &mut pods);
-        pods.into_iter().for_each(|pod| living.add_pod(pod));
+        for pod in pods {
+            living.add_pod(pod);
+        }
         living.complete();
         Ok(Reading {
             living: Arc::new(living),

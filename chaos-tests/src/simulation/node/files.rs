@@ -37,6 +37,10 @@ pub(super) enum Effect {
 
 impl Effect {
     /// The content that the file at `path` has after it, if it is about that file: `None` for none.
+    #[expect(
+        clippy::option_option,
+        reason = "a file that was removed is not one that was left alone"
+    )]
     pub(super) fn content_of(&self, path: &str) -> Option<Option<(&[u8], SystemTime)>> {
         match self {
             Self::Write(file, content, written) if file == path => Some(Some((content, *written))),

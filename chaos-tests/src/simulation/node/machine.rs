@@ -225,7 +225,7 @@ impl ProcessFiles {
             .state()
             .files
             .try_lock(&path, process.number());
-        is_mine.then_some(ProcessLock { process, path })
+        is_mine.then(|| ProcessLock { process, path })
     }
 }
 

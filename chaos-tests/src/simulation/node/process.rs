@@ -285,6 +285,10 @@ impl Process {
     }
 
     /// What it did to a file while it ran ahead: the file's content, or `None` for none.
+    #[expect(
+        clippy::option_option,
+        reason = "a file that was removed is not one that was left alone"
+    )]
     pub(super) fn own(&self, path: &str) -> Option<Option<(Vec<u8>, SystemTime)>> {
         let state = self.state();
         let last = state

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use ipam_plugin::cni::command::Environment;
 use ipam_plugin::cni::error::CniError;
-use ipam_plugin::config::NetworkConfig;
+use ipam_plugin::config::{NetworkConfig, NodeFile};
 use ipam_plugin::local::machine::Machine;
 use ipam_plugin::verb::{self, Call, budget};
 
@@ -24,6 +24,8 @@ pub struct Invocation {
     pub environment: Environment,
     /// Standard input.
     pub config: String,
+    /// The node's file, if it has one.
+    pub node_file: Option<NodeFile>,
 }
 
 /// A program that answers calls, on whatever it makes of the machine that it is started on.
@@ -39,10 +41,15 @@ pub fn plugin<M: Machine + 'static>(decorate: impl Fn(SimMachine) -> M + 'static
             let Invocation {
                 environment,
                 config,
+                node_file,
             } = invocation;
             let config = NetworkConfig::parse(config.as_bytes())?;
             config.version().allows(&environment.command)?;
-            let call = Call::new(machine, config, None, BINARY.to_owned());
+            let config = match &node_file {
+                Some(file) => config.with_node_file(file),
+                None => config,
+            };
+            let call = Call::new(machine, config, node_file, BINARY.to_owned());
             let end = call.budget(budget::of(&environment.command)) + budget::GRACE;
             process.set_alarm(Duration::from_secs(end.as_secs() + 1));
             verb::run(&call, &environment, &mut out).await
@@ -75,12 +82,13 @@ impl Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let lives = self.process.step();
-        if lives && self.process.is_unread() {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+        if self.process.step() {
+            if self.process.is_unread() {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+            }
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.extend_from_slice(bytes);
         }
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -40,23 +40,28 @@ fn simulate<F: Future<Output = ()>>(test: impl FnOnce(Node, Cluster) -> F) {
     });
 }
 
-fn invocation(verb: fn(Target) -> Command) -> Invocation {
+/// A network's configuration, or only what some callers leave of it.
+fn config(is_whole: bool) -> String {
+    let mut ipam = json!({"type": "etcd-ipam"});
+    if is_whole {
+        ipam["etcd"] = json!({"endpoints": ["http://etcd:2379"]});
+        ipam["range"] = json!("10.0.0.0/29");
+    }
+    json!({"cniVersion": "1.1.0", "name": "blue", "type": "macvlan", "ipam": ipam}).to_string()
+}
+
+fn invocation(verb: fn(Target) -> Command, is_whole: bool) -> Invocation {
     let target = Target {
         container: "c1".to_owned(),
         interface: "net1".to_owned(),
     };
-    let ipam = json!({
-        "type": "etcd-ipam",
-        "etcd": {"endpoints": ["http://etcd:2379"]},
-        "range": "10.0.0.0/29",
-    });
-    let config = json!({"cniVersion": "1.1.0", "name": "blue", "type": "macvlan", "ipam": ipam});
     Invocation {
         environment: Environment {
             command: verb(target),
             args: String::new(),
         },
-        config: config.to_string(),
+        config: config(is_whole),
+        node_file: None,
     }
 }
 
@@ -67,10 +72,14 @@ struct Call {
 }
 
 fn call(node: &Node, cluster: &Cluster, verb: fn(Target) -> Command, fate: Fate) -> Call {
+    start(node, cluster, invocation(verb, true), fate)
+}
+
+fn start(node: &Node, cluster: &Cluster, invocation: Invocation, fate: Fate) -> Call {
     let machine = node.start(cluster, fate, StdRng::seed_from_u64(2));
     let process = machine.process().clone();
     let out = Stdout::of(&process);
-    let work = plugin(|machine| machine)(machine, invocation(verb), out.clone());
+    let work = plugin(|machine| machine)(machine, invocation, out.clone());
     let ended = tokio::task::spawn_local(process.clone().run(work));
     Call {
         process,
@@ -194,14 +203,15 @@ fn one_that_sleeps_past_its_alarm_does_nothing_any_more() {
 #[test]
 fn one_that_waits_too_long_ends_itself() {
     simulate(|node, cluster| async move {
+        cluster.set_link("node-a", crate::simulation::etcd::Link::fair());
         let first = call(&node, &cluster, Command::Add, Fate::Spared);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        // It has the lock, and its alarm is not heard while it is stopped.
         first.process.pause(Duration::from_secs(3600));
-        // The first has the lock, and its alarm is not heard while it is stopped.
         let second = call(&node, &cluster, Command::Add, Fate::Spared);
-        tokio::task::yield_now().await;
         let ended = second.ended.await.unwrap();
-        assert!(!ended.disturbed);
-        drop(ended);
+        assert_eq!(ended.result.unwrap_err(), 14);
+        assert_eq!((Some(ended.ran), ended.disturbed), (ended.budget, false));
         first.process.kill();
         assert_eq!(first.ended.await.unwrap().result.unwrap_err(), 9);
     });
@@ -250,15 +260,34 @@ fn a_reboot_ends_processes_and_memory_but_not_the_spool() {
         cluster.set_link("node-a", cut);
         let del = call(&node, &cluster, Command::Del, Fate::Spared);
         del.ended.await.unwrap().result.unwrap().unwrap();
-        let orphan = call(&node, &cluster, Command::Add, Fate::Spared);
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        node.wall().set_error(-86_400_000);
+        cluster.set_link("node-a", crate::simulation::etcd::Link::fair());
+        let other = Node::new("node-b", Instant::now());
+        assert_ne!(node.boot_id(), other.boot_id());
         let boot = node.boot_id();
+        let check = call(&node, &cluster, Command::Check, Fate::Spared);
+        tokio::time::sleep(Duration::from_millis(1)).await;
         node.reboot();
-        assert_eq!(orphan.ended.await.unwrap().result.unwrap_err(), 9);
+        assert_eq!(check.ended.await.unwrap().result.unwrap_err(), 9);
         assert_ne!(node.boot_id(), boot);
-        assert_eq!(journalled(&node), 0);
-        // The orphan had begun a new life of the attachment.
-        assert_eq!(node.spooled().len(), 0);
+        assert_eq!((journalled(&node), node.spooled().len()), (0, 1));
+        // The next call of the node delivers it.
+        let again = call(&node, &cluster, Command::Del, Fate::Spared);
+        again.ended.await.unwrap().result.unwrap().unwrap();
+        assert_eq!((owners(&cluster), node.spooled().len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_release_that_knew_no_store_waits_for_the_configuration_of_its_network() {
+    simulate(|node, cluster| async move {
+        for _ in 0..3 {
+            let stripped = invocation(Command::Del, false);
+            let del = start(&node, &cluster, stripped, Fate::Spared);
+            del.ended.await.unwrap().result.unwrap().unwrap();
+        }
+        assert_eq!(node.spooled().len(), 3);
+        let whole = call(&node, &cluster, Command::Del, Fate::Spared);
+        whole.ended.await.unwrap().result.unwrap().unwrap();
+        assert!(node.spooled().is_empty());
     });
 }

@@ -101,6 +101,7 @@ impl Runtime {
                 args: args.unwrap_or_default(),
             },
             config: config.to_string(),
+            node_file: self.shared.node_file.clone(),
         };
         let fate = self.habits().fate(&mut self.shared.rng.borrow_mut());
         let machine = self.node().start(&self.world().etcd, fate, self.fork());
@@ -113,7 +114,7 @@ impl Runtime {
         tokio::task::spawn_local(async move {
             let ended = running.run(work).await;
             let is_read = !ended.unread && !answer.is_closed();
-            let outcome = runtime.ended(number, &command, attachment, ended, out.take(), is_read);
+            let outcome = runtime.ended(number, &command, attachment, &ended, &out.take(), is_read);
             // Nobody waits for it where the runtime was given up.
             let _ = answer.send(outcome);
         });
@@ -121,13 +122,11 @@ impl Runtime {
             Some(patience) => tokio::time::timeout(patience, &mut answered).await.ok(),
             None => Some((&mut answered).await),
         };
-        match waited {
-            Some(outcome) => outcome.unwrap_or(Outcome::Unknown),
-            None => {
-                process.hang_up();
-                Outcome::Unknown
-            }
+        if let Some(outcome) = waited {
+            return outcome.unwrap_or(Outcome::Unknown);
         }
+        process.hang_up();
+        Outcome::Unknown
     }
 
     /// Writes down how a call ended.
@@ -136,16 +135,16 @@ impl Runtime {
         call: Call,
         command: &Command,
         attachment: Attachment,
-        ended: Ended<Result<(), CniError>>,
-        answer: Vec<u8>,
+        ended: &Ended<Result<(), CniError>>,
+        answer: &[u8],
         is_read: bool,
     ) -> Outcome {
         let mut panic = None;
         let outcome = match &ended.result {
-            Ok(Ok(())) => match (command, addresses(&answer)) {
+            Ok(Ok(())) => match (command, addresses(answer)) {
                 (Command::Add(_), Some(addresses)) => Outcome::Ok { addresses },
                 (Command::Add(_), None) => {
-                    panic = Some(format!("ADD: {}", String::from_utf8_lossy(&answer)));
+                    panic = Some(format!("ADD: {}", String::from_utf8_lossy(answer)));
                     Outcome::Unknown
                 }
                 _ => Outcome::Ok {

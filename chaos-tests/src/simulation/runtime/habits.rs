@@ -24,6 +24,8 @@ pub struct Habits {
     /// The runtime dies while an ADD is under way: nobody reads its answer, and it goes on as an orphan,
     /// while the next runtime tears the sandbox down.
     pub gives_up: f64,
+    /// Two ADDs for one interface are under way at once.
+    pub doubled: f64,
     /// The container has its old id after a reboot.
     pub same_container: f64,
     /// The process is killed before one of its steps.
@@ -43,6 +45,7 @@ impl Habits {
             stripped_del: 0.0,
             careless: 0.0,
             gives_up: 0.0,
+            doubled: 0.0,
             same_container: 0.0,
             killed: 0.0,
             paused: 0.0,
@@ -58,6 +61,7 @@ impl Habits {
             stripped_del: 0.1,
             careless: 0.3,
             gives_up: 0.05,
+            doubled: 0.03,
             same_container: 0.3,
             killed: 0.04,
             paused: 0.04,

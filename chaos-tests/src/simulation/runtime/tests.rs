@@ -7,7 +7,6 @@ use store::gate::Gate;
 use store::key::Keyspace;
 use store::retry::Deadline;
 use store::store::Store;
-use tokio::time::Instant;
 
 use super::*;
 use crate::history::{History, Pod as Identity};
@@ -96,11 +95,11 @@ async fn scene(seed: u64, habits: Habits) -> Scene {
         }),
     };
     let networks = [
-        network("blue", "net1", json!([[{"subnet": "10.0.0.0/28"}]])),
+        network("blue", "net1", json!([[{"subnet": "10.0.0.0/24"}]])),
         network(
             "green",
             "net2",
-            json!([[{"subnet": "10.1.0.0/28"}], [{"subnet": "fd00::/124"}]]),
+            json!([[{"subnet": "10.1.0.0/24"}], [{"subnet": "fd00::/64"}]]),
         ),
     ];
     let world = World {
@@ -136,18 +135,22 @@ fn simulate<T>(run: impl Future<Output = T>) -> T {
     tokio::task::LocalSet::new().block_on(&runtime, run)
 }
 
-/// Five minutes of everything, and a minute of peace.
-async fn run(seed: u64, habits: Habits) -> (History, Scene) {
-    let mut scene = scene(seed, habits).await;
-    let stormy = Link {
+/// A network that loses a little.
+fn stormy() -> Link {
+    Link {
         lose_request: 0.02,
         lose_answer: 0.02,
         late: 0.02,
         late_by: 1..=4000,
         ..Link::fair()
-    };
+    }
+}
+
+/// Four minutes of everything, and a while of peace.
+async fn run(seed: u64, habits: Habits, link: Link) -> (History, Scene) {
+    let mut scene = scene(seed, habits).await;
     for runtime in &scene.runtimes {
-        scene.etcd.set_link(runtime.node().name(), stormy.clone());
+        scene.etcd.set_link(runtime.node().name(), link.clone());
     }
     let mut workload = Workload::new(scene.runtimes.clone(), 12, 3000, chance(&mut scene.rng));
     workload = workload.with_reboots(0.01);
@@ -183,12 +186,7 @@ fn duplicates(history: &History) -> usize {
 
 #[test]
 fn in_peace_every_pod_has_its_addresses_and_nothing_is_left_behind() {
-    let (history, scene) = simulate(async {
-        let (_, scene) = run(3, Habits::good()).await;
-        let history = scene.recorder.take();
-        (history, scene)
-    });
-    drop(history);
+    let (_, scene) = simulate(run(3, Habits::good(), Link::fair()));
     assert!(scene.runtimes.iter().all(Runtime::is_settled));
     let up: usize = scene.runtimes.iter().map(|it| it.up().len()).sum();
     let owners = scene.etcd.look(|model| {
@@ -203,8 +201,8 @@ fn in_peace_every_pod_has_its_addresses_and_nothing_is_left_behind() {
 #[test]
 fn everything_that_can_go_wrong_does_and_no_address_is_held_twice() {
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
-    for seed in 0..20 {
-        let (history, scene) = simulate(run(seed, Habits::bad()));
+    for seed in 0..10 {
+        let (history, scene) = simulate(run(seed, Habits::bad(), stormy()));
         assert_eq!(duplicates(&history), 0, "seed {seed}");
         let unsettled = scene.runtimes.iter().filter(|it| !it.is_settled()).count();
         assert_eq!(unsettled, 0, "seed {seed}");
@@ -247,13 +245,12 @@ fn everything_that_can_go_wrong_does_and_no_address_is_held_twice() {
     ] {
         assert!(outcomes.contains_key(expected), "{expected}: {outcomes:#?}");
     }
-    eprintln!("{outcomes:#?}");
 }
 
 #[test]
 fn a_seed_does_the_same_again() {
     let once = || {
-        let (history, _) = simulate(run(7, Habits::bad()));
+        let (history, _) = simulate(run(7, Habits::bad(), stormy()));
         let mut lines = Vec::new();
         history.write(&mut lines).unwrap();
         lines
@@ -261,16 +258,6 @@ fn a_seed_does_the_same_again() {
     let first = once();
     assert!(first.len() > 10_000);
     assert!(first == once(), "the same seed wrote another history");
-}
-
-#[test]
-fn a_seed_is_fast() {
-    let began = std::time::Instant::now();
-    let mut events = 0;
-    for seed in 100..150 {
-        events += simulate(run(seed, Habits::bad())).0.events.len();
-    }
-    eprintln!("{events} events, {:?} a seed", began.elapsed() / 50);
 }
 
 #[test]
@@ -289,6 +276,5 @@ fn a_gc_has_the_runtime_for_itself() {
         assert!(gcs.iter().all(|it| matches!(it, Outcome::Ok { .. })));
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(scene.runtimes.iter().all(Runtime::is_settled));
-        let _ = Instant::now();
     });
 }
