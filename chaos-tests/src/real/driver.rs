@@ -253,7 +253,9 @@ fn strike_all(
         let mut fault = fault.with_context(|| format!("no fault is called {kind}"))?;
         let struck = strike(lab, stage, &mut *fault, options, say);
         struck.with_context(|| kind.clone())?;
-        thread::sleep(CALM);
+        if options.strikes {
+            thread::sleep(CALM);
+        }
     }
     stage.recorder.push(What::Healed);
     thread::sleep(CALM);
