@@ -301,17 +301,6 @@ impl Member {
         status["revision"].as_i64().context("no revision")
     }
 
-    /// The revision as of which a snapshot is.
-    pub fn snapshot_revision(&self, file: &Path) -> Result<i64> {
-        let mut command = Command::new(self.install.directory.join("etcdctl"));
-        command
-            .env("ETCDCTL_API", "3")
-            .args(["--write-out=json", "snapshot", "status"]);
-        let said = done(command.arg(file))?;
-        let status: serde_json::Value = serde_json::from_str(&said).with_context(|| said)?;
-        status["revision"].as_i64().context("no revision")
-    }
-
     /// Makes the data of a stopped member, which has none, from a snapshot, as an operator would.
     pub fn restore_snapshot(&self, file: &Path) -> Result<()> {
         let mut restore = self.snapshots();
