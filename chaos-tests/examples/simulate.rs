@@ -26,7 +26,7 @@ fn main() {
                     .unwrap(),
             )
             .unwrap();
-        eprintln!("{} {:?}", v.outcome, v.void);
+        eprintln!("{} {:?}", v.finish, v.void);
         for x in &v.violations {
             eprintln!("{x}");
         }

@@ -306,6 +306,9 @@ impl<'a> Facts<'a> {
     /// committed while it was taken, so it may be more than is said.
     fn shared(&self, event: usize, line: &Line, open: &mut Open) -> i64 {
         let mut revision = line.revision;
+        if self.exact {
+            return revision;
+        }
         let later = self.history.events.iter().skip(event + 1);
         let later = later.take_while(|event| !matches!(event.what, What::Line(_)));
         for event in later {

@@ -37,8 +37,11 @@ fn contradicts(
         return None;
     }
     let began = turns.iter().rev().find(|turn| **turn < moment);
-    let of_this_line =
-        |life: &&Life| began.is_none_or(|began| life.end.is_none_or(|end| end.moment > *began));
+    let of_this_line = |life: &&Life| {
+        let is_later = life.begin.how == How::Line && life.begin.moment > moment;
+        let is_earlier = began.is_some_and(|began| life.end.is_some_and(|end| end.moment <= *began));
+        !is_later && !is_earlier
+    };
     let there = |life: &Life| {
         let ended = life.end.filter(|end| end.how == How::Committed);
         life.begin.revision <= look.revision && ended.is_none_or(|end| end.revision > look.revision)

@@ -32,6 +32,8 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
 fn wrong(facts: &Facts<'_>, ranges: &[Bounds<'_>], place: Place, who: Who) -> Option<String> {
     let (space, address) = facts.names.addresses[place];
     let network = facts.names.attachments[who][2];
+    // What was adopted goes by the name in the pod's annotation, which a namespace may stand before.
+    let network = network.rsplit_once("%2F").map_or(network, |(_, name)| name);
     let mut its = ranges
         .iter()
         .filter(|bounds| bounds.range.space == space && bounds.range.network == network)

@@ -134,7 +134,7 @@ impl Plan {
             habits: if stormy { Habits::bad() } else { mild() },
             cooldown,
             faults_every: Duration::from_millis(rng.random_range(4000..12_000)),
-            storm: Duration::from_secs(180),
+            storm: Duration::from_secs(90),
         }
     }
 }

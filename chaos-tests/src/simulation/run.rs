@@ -91,13 +91,16 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
         .calm()
         .run(Instant::now() + Duration::from_secs(30))
         .await;
-    let last = workload.create();
+    workload.thin_out();
     sleep(AFTERMATH / 2).await;
     keep_asking(&scene.runtimes).await;
+    // Proves that ADD and DEL work again.
+    let last = workload.create();
+    sleep(AFTERMATH / 4).await;
     if let Some(uid) = last {
         scene.runtimes.iter().for_each(|runtime| runtime.stop(&uid));
     }
-    sleep(AFTERMATH / 2).await;
+    sleep(AFTERMATH / 4).await;
     keep_asking(&scene.runtimes).await;
     recorder.push(What::End(scene.end()));
     Ok(Simulated {

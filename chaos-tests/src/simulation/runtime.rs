@@ -140,6 +140,8 @@ struct State {
 /// A pod and who looks after it.
 struct Kept {
     pod: Pod,
+    /// A kubelet that starts again does not give it a container.
+    is_to_end: bool,
     wishes: mpsc::UnboundedSender<Wish>,
     task: Option<JoinHandle<()>>,
 }
@@ -185,7 +187,8 @@ impl Runtime {
             if let Some(kept) = state.pods.remove(uid) {
                 self.world().api.deleted(&kept.pod);
             }
-        } else if let Some(kept) = state.pods.get(uid) {
+        } else if let Some(kept) = state.pods.get_mut(uid) {
+            kept.is_to_end = true;
             kept.wish(Wish::Stop);
         }
     }
@@ -281,7 +284,9 @@ impl Runtime {
         self.state().off = false;
         self.world().api.booted(self.node());
         let pods: Vec<_> = {
-            let state = self.state();
+            let mut state = self.state();
+            let over = state.pods.extract_if(.., |_, kept| kept.is_to_end);
+            over.for_each(|(_, kept)| self.world().api.deleted(&kept.pod));
             state.pods.values().map(|kept| kept.pod.clone()).collect()
         };
         for pod in pods {
@@ -300,7 +305,12 @@ impl Runtime {
             let kubelet = self.clone();
             tokio::task::spawn_local(kubelet.look_after(pod.clone(), container, heard))
         });
-        let kept = Kept { pod, wishes, task };
+        let kept = Kept {
+            pod,
+            is_to_end: false,
+            wishes,
+            task,
+        };
         self.state().pods.insert(uid, kept);
     }
 

@@ -46,7 +46,8 @@ pub struct Scene {
     pub runtimes: Vec<Runtime>,
     /// The machines of the collectors, and their wall clocks.
     pub replicas: Rc<RefCell<Vec<Replica>>>,
-    /// The wall clocks of all machines.
+    /// The wall clocks of the collectors. Those of nodes are right: by them the rest of an address may be
+    /// cut short where a range is full.
     pub walls: Vec<Wall>,
     /// The history.
     pub recorder: Recorder,
@@ -105,7 +106,6 @@ impl Scene {
         let mut walls = Vec::new();
         for name in &plan.nodes {
             let node = Node::new(name, began);
-            walls.push(node.wall().clone());
             kubernetes.add_node(name, &node.machine_id(), &node.boot_id());
             kubernetes.set_wall(name, node.wall());
             runtimes.push(Runtime::new(world.clone(), node, plan.habits, chance()));

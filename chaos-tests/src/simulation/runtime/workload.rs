@@ -84,6 +84,16 @@ impl Workload {
         self
     }
 
+    /// Deletes every other pod.
+    pub fn thin_out(&mut self) {
+        for _ in 0..self.pods.len() / 2 {
+            if let Some((pod, runtime)) = self.take_one() {
+                runtime.world().api.terminating(&pod);
+                runtime.stop(&pod.identity.uid);
+            }
+        }
+    }
+
     /// Goes on until then.
     pub async fn run(&mut self, until: Instant) {
         loop {
