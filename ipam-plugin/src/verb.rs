@@ -37,6 +37,9 @@ type EtcdStore<M> = Store<<M as Machine>::Etcd, <M as Machine>::Clock>;
 /// A lock of the machine.
 type Lock<M> = <<M as Machine>::Files as Files>::Lock;
 
+/// How often a lock that another has is tried again.
+const LOOK_AT_LOCK_EVERY: Duration = Duration::from_millis(10);
+
 /// How long each verb may take. What runtimes allow is longer (containerd and CRI-O: a minute or
 /// more), so that the plugin always has the last word.
 pub mod budget {
@@ -184,9 +187,16 @@ impl<M: Machine> Call<M> {
         Memory::new(self.files(), &self.config.section().state_dir(), place)
     }
 
-    /// Waits for the attachment's lock: an ADD and the delivery of a spooled release never overlap.
-    async fn lock(&self, name: &LocalName) -> io::Result<Lock<M>> {
-        self.machine.files().lock(&self.lock_path(name)).await
+    /// Waits for the attachment's lock, but not past the deadline: an ADD and the delivery of a spooled
+    /// release never overlap.
+    async fn lock(&self, name: &LocalName, deadline: Deadline) -> io::Result<Option<Lock<M>>> {
+        loop {
+            let lock = self.try_lock(name)?;
+            if lock.is_some() || deadline.remaining(self.clock()).is_zero() {
+                return Ok(lock);
+            }
+            self.clock().sleep(LOOK_AT_LOCK_EVERY).await;
+        }
     }
 
     /// Takes the attachment's lock, or `None` where another has it.

@@ -30,7 +30,8 @@ fn add(
     answered: Moment,
     addresses: &[IpAddr],
 ) -> Result<(), String> {
-    let written = facts.lives_of(call.who).find(|life| {
+    // The newest: an ADD of another process may have been undone meanwhile.
+    let written = facts.lives_of(call.who).rev().find(|life| {
         let mut versions = life.versions.iter().rev();
         versions.any(|version| {
             version.moment > call.began

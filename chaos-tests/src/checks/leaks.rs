@@ -31,9 +31,14 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             found.push(Violation::new(moment, what));
         }
     }
+    owned.retain(|holder| !cannot_be_judged(facts, holder));
     left_over(end, moment, &up, &owned, found);
     for (key, value) in &end.addresses {
-        if !value.starts_with('{') && owned.binary_search(&value.as_str()).is_err() {
+        let is_owned = end
+            .owners
+            .iter()
+            .any(|key| key.strip_prefix(&owners) == Some(value));
+        if !value.starts_with('{') && !is_owned {
             let what = format!("{key} is held for {value}, which has no record");
             found.push(Violation::new(moment, what));
         }
@@ -52,6 +57,16 @@ fn left_over(end: &End, moment: Moment, up: &[String], owned: &[&str], found: &m
         let what = format!("{holder} is gone, and its record is left");
         found.push(Violation::new(moment, what));
     }
+}
+
+/// Whether nothing can prove a record dead while its pod, or a pod of its name, lives: without a uid one
+/// record does not supersede another, and what was adopted never counts as superseded.
+fn cannot_be_judged(facts: &Facts<'_>, holder: &str) -> bool {
+    let last = facts.names.known(holder).and_then(|who| {
+        let version = facts.lives_of(who).next_back()?.versions.last()?;
+        facts.log.records.get(version.record)
+    });
+    last.is_some_and(|record| record.pod.uid.is_empty() || record.kind == "adopted")
 }
 
 fn holder(attachment: &crate::history::Attachment) -> String {

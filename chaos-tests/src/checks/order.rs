@@ -39,7 +39,8 @@ fn contradicts(
     let began = turns.iter().rev().find(|turn| **turn < moment);
     let of_this_line = |life: &&Life| {
         let is_later = life.begin.how == How::Line && life.begin.moment > moment;
-        let is_earlier = began.is_some_and(|began| life.end.is_some_and(|end| end.moment <= *began));
+        let is_earlier =
+            began.is_some_and(|began| life.end.is_some_and(|end| end.moment <= *began));
         !is_later && !is_earlier
     };
     let there = |life: &Life| {

@@ -122,13 +122,6 @@ impl<F: Files> Files for BrokenFiles<F> {
         self.inner.touched(path)
     }
 
-    async fn lock(&self, path: &Path) -> io::Result<Self::Lock> {
-        match self.mutant {
-            Some(Mutant::NoLock) => Ok(None),
-            _ => self.inner.lock(path).await.map(Some),
-        }
-    }
-
     fn try_lock(&self, path: &Path) -> io::Result<Option<Self::Lock>> {
         match self.mutant {
             Some(Mutant::NoLock) => Ok(Some(None)),

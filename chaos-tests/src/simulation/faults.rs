@@ -58,6 +58,10 @@ enum Kind {
     Frozen,
 }
 
+#[expect(
+    clippy::enum_glob_use,
+    reason = "the kinds are named in tables, where a prefix would hide them"
+)]
 use Kind::*;
 
 const ETCD: &[Kind] = &[

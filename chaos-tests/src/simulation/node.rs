@@ -15,7 +15,6 @@ use std::time::Duration;
 use ipam_plugin::local::spool::{Spool, Spooled};
 use rand::rngs::StdRng;
 use store::record::Boot;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::clock::{SimClock, Wall};
@@ -44,8 +43,6 @@ struct Shared {
     began: Instant,
     wall: Wall,
     state: Mutex<State>,
-    /// Told when a lock ends.
-    unlocked: Notify,
 }
 
 struct State {
@@ -72,7 +69,6 @@ impl Node {
                 began,
                 wall: Wall::default(),
                 state: Mutex::new(state),
-                unlocked: Notify::new(),
             }),
         }
     }
@@ -139,8 +135,6 @@ impl Node {
         state.files.reboot();
         state.boot += 1;
         state.booted = Instant::now();
-        drop(state);
-        self.shared.unlocked.notify_waiters();
     }
 
     /// This boot at this moment.
@@ -161,8 +155,6 @@ impl Node {
         let mut state = self.state();
         state.processes.retain(|one| one.number() != process);
         state.files.unlock_all(process);
-        drop(state);
-        self.shared.unlocked.notify_waiters();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -83,10 +83,10 @@ impl Plan {
         let cooldown = Duration::from_secs([0, 5, 20][rng.random_range(0..3)]);
         let order = ["lowest", "spread"][rng.random_range(0..2)];
         let is_dual = rng.random_bool(0.5);
-        let addresses = rng.random_range(6..=13);
+        let last_host = rng.random_range(6..=13);
         let blue = Subnet {
             network: [10, 0, 0, 0],
-            last: addresses,
+            last: last_host,
         };
         let blueprint = Subnet {
             network: [10, 0, 1, 0],
@@ -110,13 +110,11 @@ impl Plan {
         let mut sets = vec![blue.configuration()];
         let mut ranges = vec![blue.range("blue")];
         if is_dual {
-            let first: u16 = 2;
-            let last = first + u16::from(addresses);
-            let (first, last) = (format!("fd00::{first:x}"), format!("fd00::{last:x}"));
+            let (first, last) = ("fd00::2", format!("fd00::{:x}", 2 + u16::from(last_host)));
             sets.push(json!({
                 "range": "fd00::/64", "gateway": "fd00::1", "range_start": first, "range_end": last,
             }));
-            ranges.extend(v6("blue", &first, &last));
+            ranges.extend(v6("blue", first, &last));
         }
         ranges.push(blueprint.range("blueprint"));
         let stormy = matches!(story, Story::Everything | Story::Processes);
@@ -128,7 +126,7 @@ impl Plan {
                 network("blueprint", "net2", json!([blueprint.configuration()])),
             ],
             ranges,
-            most_pods: usize::from(addresses) - 2 + rng.random_range(0..3),
+            most_pods: usize::from(last_host) - 2 + rng.random_range(0..3),
             longest_pause: rng.random_range(1500..4000),
             reboots: if story == Story::Etcd { 0.0 } else { 0.02 },
             habits: if stormy { Habits::bad() } else { mild() },

@@ -20,7 +20,7 @@ fn run(workload: &str, faults: &[&str], strikes: bool) -> Result<History> {
         commit: String::new(),
         results: isolation::directory("results")?,
     };
-    driver::run(&options, &|line| println!("{line}"))
+    driver::run(&options, &|line| eprintln!("{line}"))
 }
 
 fn proven(history: &History) -> Vec<&str> {

@@ -81,18 +81,6 @@ impl Files for Disk {
         fs::metadata(path)?.modified()
     }
 
-    /// Blocks the thread: a process of the plugin has nothing else to do.
-    async fn lock(&self, path: &Path) -> io::Result<FileLock> {
-        make_parent(path)?;
-        loop {
-            let file = open(path)?;
-            file.lock()?;
-            if is_at(&file, path) {
-                return Ok(FileLock::new(path, file));
-            }
-        }
-    }
-
     fn try_lock(&self, path: &Path) -> io::Result<Option<FileLock>> {
         make_parent(path)?;
         let file = open(path)?;

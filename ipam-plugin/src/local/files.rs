@@ -1,6 +1,5 @@
 //! Small files that are there whole or not at all, and locks.
 
-use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -38,9 +37,6 @@ pub trait Files {
 
     /// When a file was last written, by the wall clock.
     fn touched(&self, path: &Path) -> io::Result<SystemTime>;
-
-    /// Waits for the lock of this path.
-    fn lock(&self, path: &Path) -> impl Future<Output = io::Result<Self::Lock>>;
 
     /// Takes the lock of this path, or `None` where another has it.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;

@@ -40,10 +40,11 @@ pub async fn run(
     let place = place(call)?;
     let name = call.name(target);
 
-    let _lock = call
-        .lock(&name)
-        .await
-        .map_err(|error| state_error(call, &error))?;
+    let lock = call.lock(&name, deadline(call)).await;
+    let Some(_lock) = lock.map_err(|error| state_error(call, &error))? else {
+        let why = "another call for this attachment is still at work";
+        return Err(CniError::new(Code::TryAgain, why));
+    };
     // This attachment is about to live: a release of its earlier life must not be delivered now.
     call.spool()
         .forget(&name)
@@ -65,6 +66,12 @@ pub async fn run(
     }
     register(call, &place, &store, &wanted.claims).await;
     Ok(())
+}
+
+/// Until when something new may begin.
+fn deadline(call: &Call<impl Machine>) -> Deadline {
+    let budget = call.budget(budget::ADD);
+    call.deadline(budget.saturating_sub(WAY_BACK).max(budget / 2))
 }
 
 fn place(call: &Call<impl Machine>) -> Result<Place, CniError> {
@@ -105,8 +112,7 @@ async fn allocate<M: Machine>(
         order: wanted.order,
         record: &record,
     };
-    let budget = call.budget(budget::ADD);
-    let deadline = call.deadline(budget.saturating_sub(WAY_BACK).max(budget / 2));
+    let deadline = deadline(call);
     let allocation = store
         .allocate(request, &mut call.clock().rng(), deadline)
         .await;

@@ -171,10 +171,6 @@ impl Files for NodeFiles {
     }
 
     /// The harness is held up by nobody.
-    async fn lock(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
     fn try_lock(&self, _path: &Path) -> io::Result<Option<()>> {
         Ok(Some(()))
     }

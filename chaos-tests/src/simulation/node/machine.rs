@@ -199,18 +199,6 @@ impl Files for ProcessFiles {
         self.get(path).map(|(_, written)| written)
     }
 
-    async fn lock(&self, path: &Path) -> io::Result<ProcessLock> {
-        self.process().pass().await;
-        loop {
-            let unlocked = self.process().node().shared.unlocked.notified();
-            if let Some(lock) = self.take(path) {
-                return Ok(lock);
-            }
-            unlocked.await;
-            self.process().catch_up().await;
-        }
-    }
-
     fn try_lock(&self, path: &Path) -> io::Result<Option<ProcessLock>> {
         self.process().step();
         Ok(self.take(path))

@@ -267,7 +267,6 @@ impl Process {
             node.files.apply(effect);
         }
         drop(node);
-        self.node().shared.unlocked.notify_waiters();
     }
 
     /// Changes a file or a lock, when it gets there.

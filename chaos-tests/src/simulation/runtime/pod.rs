@@ -103,7 +103,9 @@ impl Runtime {
         let before = self.state().up.insert(attachment, interface.clone());
         if before.as_ref() != Some(&interface) {
             let recorder = &self.world().recorder;
-            before.map(What::Down).map(|down| recorder.push(down));
+            if let Some(before) = before {
+                recorder.push(What::Down(before));
+            }
             recorder.push(What::Up(interface));
         }
         Some(addresses)

@@ -154,7 +154,7 @@ async fn run(seed: u64, habits: Habits, link: Link) -> (History, Scene) {
     }
     let mut workload = Workload::new(scene.runtimes.clone(), 12, 3000, chance(&mut scene.rng));
     workload = workload.with_reboots(0.01);
-    let faults = Duration::from_secs(240);
+    let faults = Duration::from_mins(4);
     workload.run(scene.recorder.began() + faults).await;
     for runtime in &scene.runtimes {
         scene.etcd.set_link(runtime.node().name(), Link::fair());

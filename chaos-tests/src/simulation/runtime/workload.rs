@@ -150,9 +150,9 @@ impl Workload {
                     self.create_named(pod.identity.name);
                 }
             }
-            Doing::AddAgain => self.with_one(|runtime, uid| runtime.add_again(uid)),
-            Doing::Restart => self.with_one(|runtime, uid| runtime.restart(uid)),
-            Doing::Check => self.with_one(|runtime, uid| runtime.check(uid)),
+            Doing::AddAgain => self.with_one(Runtime::add_again),
+            Doing::Restart => self.with_one(Runtime::restart),
+            Doing::Check => self.with_one(Runtime::check),
             Doing::Status | Doing::Gc => self.ask_node(*doing),
         }
     }
