@@ -12,7 +12,9 @@ install_missing install-tools \
   'file:/usr/lib/cni/macvlan                     containernetworking-plugins' \
   'command:ip                                    iproute2' \
   'command:ping                                  iputils-ping' \
+  'command:iptables                              iptables' \
   'command:jq                                    jq' \
   'command:openssl                               openssl' \
   'command:protoc                                protobuf-compiler' \
+  'command:strace                                strace' \
   'file:/usr/include/google/protobuf/empty.proto libprotobuf-dev'

@@ -15,7 +15,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             let Holder::Who(who) = holding.holder else {
                 continue;
             };
-            if let Some(released) = last.and_then(|last| since(facts, last))
+            // A store from the past has forgotten what rests. What an ADD takes there it does not keep.
+            let remembers = |last: &&Holding| {
+                last.end
+                    .is_some_and(|end| !facts.turned(end.moment, holding.begin.moment))
+            };
+            if let Some(released) = last.filter(remembers).and_then(|last| since(facts, last))
                 && holding.begin.how == How::Committed
             {
                 let rested = holding.begin.moment.at.saturating_sub(released);

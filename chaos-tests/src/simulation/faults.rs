@@ -279,7 +279,9 @@ impl Storm {
         while scene.etcd.leader().is_none() {
             sleep(Duration::from_millis(100)).await;
         }
-        scene.set_frozen(false).await;
+        while !scene.set_frozen(false).await {
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 

@@ -161,21 +161,23 @@ impl Scene {
         self.replicas.borrow_mut().get_mut(number).map(what)
     }
 
-    /// An operator freezes the store, or opens it again. It may fail as everything may.
-    pub async fn set_frozen(&self, frozen: bool) {
+    /// An operator freezes the store, or opens it again. Says whether that is done; it may fail as everything
+    /// may.
+    pub async fn set_frozen(&self, frozen: bool) -> bool {
         let deadline = Deadline::after(self.operator.clock(), Duration::from_secs(5));
         let Ok(openness) = self.operator.openness(deadline).await else {
-            return;
+            return false;
         };
         let record = FreezeRecord {
             reason: "a drill".to_owned(),
             ..FreezeRecord::default()
         };
-        let _ = match (frozen, openness.freeze) {
+        let changed = match (frozen, openness.freeze) {
             (true, None) => self.operator.freeze(&record, None, deadline).await,
             (false, Some(freeze)) => self.operator.thaw(&freeze, deadline).await,
-            _ => return,
+            _ => return true,
         };
+        changed.is_ok()
     }
 
     /// How things are left.
