@@ -58,7 +58,7 @@ enum Kind {
     Frozen,
 }
 
-#[expect(
+#[allow(
     clippy::enum_glob_use,
     reason = "the kinds are named in tables, where a prefix would hide them"
 )]

@@ -117,7 +117,7 @@ impl Plan {
             ranges.extend(v6("blue", first, &last));
         }
         ranges.push(blueprint.range("blueprint"));
-        let stormy = matches!(story, Story::Everything | Story::Processes);
+        let is_wild = matches!(story, Story::Everything | Story::Processes);
         Self {
             story,
             nodes: ["node-1", "node-10", "node-2"].map(str::to_owned).into(),
@@ -129,7 +129,7 @@ impl Plan {
             most_pods: usize::from(last_host) - 2 + rng.random_range(0..3),
             longest_pause: rng.random_range(1500..4000),
             reboots: if story == Story::Etcd { 0.0 } else { 0.02 },
-            habits: if stormy { Habits::bad() } else { mild() },
+            habits: if is_wild { Habits::bad() } else { mild() },
             cooldown,
             faults_every: Duration::from_millis(rng.random_range(4000..12_000)),
             storm: Duration::from_secs(90),
