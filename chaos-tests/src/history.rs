@@ -140,6 +140,19 @@ pub struct Attachment {
     pub interface: String,
 }
 
+impl Attachment {
+    /// Its names in the order in which an owner key has them.
+    pub fn parts(&self) -> [&str; 5] {
+        [
+            &self.cluster,
+            &self.node,
+            &self.network,
+            &self.container,
+            &self.interface,
+        ]
+    }
+}
+
 /// A call of the plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invoke {

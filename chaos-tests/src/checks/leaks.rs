@@ -11,7 +11,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     };
     let layout = Layout::new(&facts.run.prefix);
     let owners = layout.owners();
-    let mut up: Vec<_> = end.up.iter().map(holder).collect();
+    let mut up: Vec<_> = end.up.iter().map(|up| up.parts().join("/")).collect();
     up.sort_unstable();
     let mut owned: Vec<_> = end
         .owners
@@ -67,19 +67,6 @@ fn cannot_be_judged(facts: &Facts<'_>, holder: &str) -> bool {
         facts.log.records.get(version.record)
     });
     last.is_some_and(|record| record.pod.uid.is_empty() || record.kind == "adopted")
-}
-
-fn holder(attachment: &crate::history::Attachment) -> String {
-    let crate::history::Attachment {
-        cluster,
-        node,
-        network,
-        container,
-        interface,
-    } = attachment;
-    [cluster, node, network, container, interface]
-        .map(String::as_str)
-        .join("/")
 }
 
 fn was_given_up(facts: &Facts<'_>, who: Who) -> bool {

@@ -28,14 +28,7 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// The number of an attachment.
     pub fn attachment(&mut self, attachment: &'a Attachment) -> Who {
-        let Attachment {
-            cluster,
-            node,
-            network,
-            container,
-            interface,
-        } = attachment;
-        self.parts([cluster, node, network, container, interface])
+        self.parts(attachment.parts())
     }
 
     /// The number of the attachment of a holder's name. `None`: not an attachment's.
