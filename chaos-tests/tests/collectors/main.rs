@@ -13,7 +13,7 @@ mod stores;
 mod tls;
 
 /// A lease whose end a test waits for, and that a leader on a busy machine keeps all the same.
-const SHORT_LEASE: [&str; 2] = ["--election-ttl", "4s"];
+const SHORT_LEASE: [&str; 2] = ["--election-ttl", "10s"];
 
 /// With this a release takes a second.
 const SLOWLY: [&str; 2] = ["--max-releases-per-second", "1"];
