@@ -65,7 +65,8 @@ impl<'a> Worker<'a> {
             }
             let length = Duration::from_millis(self.rng.random_range(self.stage.plan.life.clone()));
             self.live(alive, Instant::now() + length)?;
-            thread::sleep(Duration::from_millis(self.rng.random_range(5..100)));
+            let pause = self.rng.random_range(self.stage.plan.pause.clone());
+            thread::sleep(Duration::from_millis(pause));
         }
         Ok(())
     }
