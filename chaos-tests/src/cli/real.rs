@@ -24,9 +24,9 @@ const USUAL: [&str; 10] = [
     "leader_killed",
     "leader_paused+plugin_killed",
     "answers_lost",
-    "leader_cut_off",
+    "leader_cut_off+kubernetes_list_empty",
     "collector_paused",
-    "packets_lost+kubernetes_list_empty",
+    "packets_lost",
     "quota_reached",
     "node_rebooted",
     "member_replaced",
@@ -93,7 +93,7 @@ impl Arguments {
         }
     }
 
-    fn words(&self) -> Result<Vec<String>> {
+    pub(super) fn words(&self) -> Result<Vec<String>> {
         let mut words = vec!["real".to_owned()];
         let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
         flag("seed", self.seed.context("no seed was chosen")?.to_string());

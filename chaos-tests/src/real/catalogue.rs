@@ -40,7 +40,7 @@ pub const KINDS: [&str; 22] = [
 
 /// Those of [`faults::KINDS`] with which the cluster still serves: another fault beside one of them can be
 /// proven too.
-pub const BEARABLE: [&str; 14] = [
+pub const BEARABLE: [&str; 12] = [
     "leader_killed",
     "follower_killed",
     "leader_paused",
@@ -51,8 +51,6 @@ pub const BEARABLE: [&str; 14] = [
     "follower_mute",
     "follower_without_peers",
     "follower_reset",
-    "packets_lost",
-    "packets_delayed",
     "leader_moved",
     "fsync_slow",
 ];

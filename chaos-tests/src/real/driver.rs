@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::binaries;
+use crate::checks::{self, Finish};
 use crate::history::{History, Run, What};
 use crate::layout::{DEFAULT_PREFIX, Layout};
 use crate::mutants::Culprit;
@@ -118,7 +119,6 @@ fn described(options: &Options) -> Run {
             .as_ref()
             .map(|one| one.mutant.name().to_owned()),
         least_operations: options.plan.least_operations,
-        ..Run::default()
     }
 }
 
@@ -213,22 +213,27 @@ fn play(
         }
         let end = struck.and_then(|()| {
             ensure!(all_ended, "a worker panicked");
-            // What a planted bug has done may never come right.
-            let patience = if options.planted.is_some() {
-                Duration::ZERO
-            } else {
-                SETTLING
-            };
-            settling::settle(stage, patience, say)
+            if options.planted.is_some() && has_failed(stage) {
+                return Ok(None);
+            }
+            settling::settle(stage, SETTLING, say).map(Some)
         });
         stage.over.store(true, Ordering::SeqCst);
         for thread in background {
             let _ = thread.join();
         }
-        stage.recorder.push(What::End(end?));
+        if let Some(end) = end? {
+            stage.recorder.push(What::End(end));
+        }
         let trouble = stage.recorder.trouble();
         trouble.map_or(Ok(()), |trouble| Err(anyhow!(trouble)))
     })
+}
+
+/// Whether a promise was broken by now. What a planted bug has done may never come right, so that nobody
+/// waits for it once it is found.
+fn has_failed(stage: &Stage) -> bool {
+    checks::check(&stage.recorder.so_far()).finish == Finish::Failed
 }
 
 /// Where the results of a run are.

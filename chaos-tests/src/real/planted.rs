@@ -89,14 +89,18 @@ pub const RECIPES: &[Recipe] = &[
     recipe(
         Mutant::TimeoutIsSuccess,
         "churn",
-        &["leader_killed", "all_paused"],
+        &["leader_moved", "packets_lost", "leader_paused"],
     ),
-    recipe(Mutant::ReleaseErrorsIgnored, "churn", &["all_paused"]),
+    recipe(Mutant::ReleaseErrorsIgnored, "churn", &["quota_reached"]),
     recipe(Mutant::ReleaseByPodName, "churn", &["pod_recreated"]),
     recipe(Mutant::NoRest, "churn", &["plugin_paused"]),
     recipe(Mutant::RestoreUnnoticed, "churn", &["snapshot_restored"]),
     recipe(Mutant::SilentIsDead, "churn", &["node_not_ready"]),
-    recipe(Mutant::DeposedGoesOn, "lost_dels", &["collector_paused"]),
+    recipe(
+        Mutant::DeposedGoesOn,
+        "lost_dels",
+        &["collector_paused", "pod_force_deleted", "plugin_paused", "kubernetes_watch_gap"],
+    ),
     recipe(Mutant::ErrorsAreEmpty, "churn", &["kubernetes_500"]),
     recipe(Mutant::NoGrace, "churn", &["kubernetes_list_stale"]),
 ];

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// ICMPv6, in the header before it.
+/// `ICMPv6`, in the header before it.
 const ICMP: u8 = 58;
 
 /// A solicitation as duplicate address detection sends it (RFC 4862): from nobody's address, to those that
