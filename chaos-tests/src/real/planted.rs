@@ -91,7 +91,11 @@ pub const RECIPES: &[Recipe] = &[
         "churn",
         &["leader_moved", "packets_lost", "leader_paused"],
     ),
-    recipe(Mutant::ReleaseErrorsIgnored, "churn", &["quota_reached"]),
+    recipe(
+        Mutant::ReleaseErrorsIgnored,
+        "churn",
+        &["packets_lost", "leader_moved", "leader_paused"],
+    ),
     recipe(Mutant::ReleaseByPodName, "churn", &["pod_recreated"]),
     recipe(Mutant::NoRest, "churn", &["plugin_paused"]),
     recipe(Mutant::RestoreUnnoticed, "churn", &["snapshot_restored"]),
@@ -99,8 +103,17 @@ pub const RECIPES: &[Recipe] = &[
     recipe(
         Mutant::DeposedGoesOn,
         "lost_dels",
-        &["collector_paused", "pod_force_deleted", "plugin_paused", "kubernetes_watch_gap"],
+        &[
+            "collector_paused",
+            "pod_force_deleted",
+            "plugin_paused",
+            "kubernetes_watch_gap",
+        ],
     ),
     recipe(Mutant::ErrorsAreEmpty, "churn", &["kubernetes_500"]),
-    recipe(Mutant::NoGrace, "churn", &["kubernetes_list_stale"]),
+    recipe(
+        Mutant::NoGrace,
+        "churn",
+        &["kubernetes_list_stale", "pod_force_deleted"],
+    ),
 ];

@@ -253,19 +253,19 @@ impl Replica {
 
     /// Stops the process in its tracks.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.disturb(Daemon::pause)
     }
 
     /// Ends a pause.
     pub fn resume(&self) -> Result<()> {
-        self.signal(Signal::SIGCONT)
+        self.disturb(Daemon::resume)
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    fn disturb(&self, how: impl FnOnce(&mut Daemon) -> Result<()>) -> Result<()> {
         let mut state = self.state();
         state.disturbed = true;
         let daemon = state.daemon.as_mut();
-        daemon.context("the collector does not run")?.signal(signal)
+        how(daemon.context("the collector does not run")?)
     }
 
     /// How many more files it has open than it had at first; `None` where it was started too lately.

@@ -104,6 +104,6 @@ fn a_bug_in_the_plugin_is_found() -> Result<()> {
 #[test]
 fn a_bug_in_the_collector_is_found() -> Result<()> {
     isolation::test("a_bug_in_the_collector_is_found", || {
-        find(Mutant::ErrorsAreEmpty)
+        find(Mutant::SilentIsDead)
     })
 }
