@@ -93,6 +93,26 @@ impl Arguments {
         }
     }
 
+    /// The same with a seed, and with what finds the planted bug.
+    fn completed(&self) -> Result<Self> {
+        let mut whole = self.clone();
+        whole
+            .seed
+            .get_or_insert_with(|| rand::random::<u64>() >> 32);
+        if let Some(mutant) = self.mutant
+            && self.faults.is_empty()
+        {
+            let recipe =
+                Recipe::of(mutant).context("no faults are known to find this bug: name some")?;
+            whole.faults = recipe.faults.iter().map(|&kind| kind.to_owned()).collect();
+            whole
+                .workload
+                .get_or_insert_with(|| recipe.workload.to_owned());
+        }
+        Ok(whole)
+    }
+
+    /// The words that call it.
     pub(super) fn words(&self) -> Result<Vec<String>> {
         let mut words = vec!["real".to_owned()];
         let mut flag = |name: &str, value: String| words.push(format!("--{name}={value}"));
@@ -119,27 +139,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Conclusion> {
         inside(arguments)
     } else {
         apart(arguments)
-    }
-}
-
-impl Arguments {
-    /// The same with a seed, and with what finds the planted bug.
-    fn completed(&self) -> Result<Self> {
-        let mut whole = self.clone();
-        whole
-            .seed
-            .get_or_insert_with(|| rand::random::<u64>() >> 32);
-        if let Some(mutant) = self.mutant
-            && self.faults.is_empty()
-        {
-            let recipe =
-                Recipe::of(mutant).context("no faults are known to find this bug: name some")?;
-            whole.faults = recipe.faults.iter().map(|&kind| kind.to_owned()).collect();
-            whole
-                .workload
-                .get_or_insert_with(|| recipe.workload.to_owned());
-        }
-        Ok(whole)
     }
 }
 
@@ -179,7 +178,7 @@ fn inside(arguments: &Arguments) -> Result<Conclusion> {
 }
 
 /// The kinds of faults, in their order.
-fn schedule(arguments: &Arguments, seed: u64, plan: &Plan) -> Result<Vec<String>> {
+pub(super) fn schedule(arguments: &Arguments, seed: u64, plan: &Plan) -> Result<Vec<String>> {
     let every = faults::KINDS.iter().chain(&catalogue::KINDS).copied();
     let every: Vec<_> = every.filter(|kind| plan.allows(kind)).collect();
     let mut chosen = Vec::new();
@@ -188,11 +187,12 @@ fn schedule(arguments: &Arguments, seed: u64, plan: &Plan) -> Result<Vec<String>
             "usual" => chosen.extend(USUAL.map(str::to_owned)),
             "all" => chosen.extend(every.iter().map(|&kind| kind.to_owned())),
             kinds => {
-                let unknown = kinds.split('+').find(|kind| !every.contains(kind));
-                ensure!(
-                    unknown.is_none(),
-                    "no fault is called {unknown:?}, or none that goes with this workload"
-                );
+                for kind in kinds.split('+') {
+                    ensure!(
+                        every.contains(&kind),
+                        "no fault that goes with this workload is called {kind}"
+                    );
+                }
                 chosen.push(kinds.to_owned());
             }
         }
@@ -204,7 +204,7 @@ fn schedule(arguments: &Arguments, seed: u64, plan: &Plan) -> Result<Vec<String>
     Ok(chosen)
 }
 
-/// So many faults, each third of them with another one at the same time.
+/// So many faults, some of them with another one at the same time.
 fn at_random(mut every: Vec<&str>, plan: &Plan, count: usize, seed: u64) -> Vec<String> {
     let mut rng = StdRng::seed_from_u64(seed);
     every.shuffle(&mut rng);

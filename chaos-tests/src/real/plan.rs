@@ -96,7 +96,7 @@ impl Plan {
             },
             "hand_over" => Self {
                 name: "hand_over",
-                networks: vec![network("one", &[("10.90.0.0/24", 2, None)], "lowest")],
+                networks: vec![network("one", &[("10.90.0.0/24", 1, None)], "lowest")],
                 workers: 5,
                 life: 100..800,
                 least_operations: 100,

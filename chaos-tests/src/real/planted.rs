@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::mutants::{Culprit, Mutant};
 use crate::real::isolation;
@@ -45,9 +45,11 @@ impl Planted {
             Culprit::Plugin => "etcd-ipam",
             Culprit::Collector => "lease-gc",
         };
+        let program = &self.program;
+        ensure!(program.is_file(), "{} is missing", program.display());
         let path = isolation::directory("mutant")?.join(name);
         if !fs::exists(&path)? {
-            symlink(&self.program, &path)?;
+            symlink(program, &path)?;
         }
         Ok(Program {
             path,
@@ -94,26 +96,21 @@ pub const RECIPES: &[Recipe] = &[
     recipe(
         Mutant::ReleaseErrorsIgnored,
         "churn",
-        &["packets_lost", "leader_moved", "leader_paused"],
+        &["credentials_revoked", "snapshot_restored"],
     ),
-    recipe(Mutant::ReleaseByPodName, "churn", &["pod_recreated"]),
+    recipe(Mutant::StaleReads, "churn", &["plugin_called_twice"]),
+    recipe(Mutant::TornPair, "churn", &["plugin_killed"]),
     recipe(Mutant::NoRest, "churn", &["plugin_paused"]),
+    recipe(Mutant::SealIgnored, "churn", &["snapshot_restored"]),
     recipe(Mutant::RestoreUnnoticed, "churn", &["snapshot_restored"]),
+    recipe(Mutant::GcOfAllNodes, "churn", &["plugin_paused"]),
+    recipe(Mutant::ReleaseByPodName, "churn", &["pod_recreated"]),
+    recipe(Mutant::IntentNotSpooled, "churn", &["credentials_revoked"]),
     recipe(Mutant::SilentIsDead, "churn", &["node_not_ready"]),
-    recipe(
-        Mutant::DeposedGoesOn,
-        "lost_dels",
-        &[
-            "collector_paused",
-            "pod_force_deleted",
-            "plugin_paused",
-            "kubernetes_watch_gap",
-        ],
-    ),
-    recipe(Mutant::ErrorsAreEmpty, "churn", &["kubernetes_500"]),
     recipe(
         Mutant::NoGrace,
         "churn",
         &["kubernetes_list_stale", "pod_force_deleted"],
     ),
+    recipe(Mutant::ErrorsAreEmpty, "churn", &["kubernetes_500"]),
 ];
