@@ -10,6 +10,9 @@ mod real;
 mod simulate;
 mod soak;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +21,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::checks::Finish;
+use crate::real::isolation;
 
 /// Where results go unless it is said otherwise, from the root of the repository.
 const RESULTS: &str = "target/chaos";
@@ -116,7 +120,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
         Ok(conclusion) => {
-            say(&format!("chaos: {conclusion}"));
+            // Who has started it inside says so.
+            if !isolation::is_inside() {
+                say(&format!("chaos: {conclusion}"));
+            }
             ExitCode::from(conclusion.status())
         }
         Err(error) => {

@@ -5,6 +5,7 @@
 //! has no switch for them, and the same planted bug works in a simulation and in a real process.
 
 pub mod call;
+pub mod distorted;
 pub mod etcd;
 pub mod machine;
 mod request;
@@ -139,6 +140,8 @@ mutants! {
     StaticPodsUnknown = "static_pods_unknown" by Collector,
     /// Nothing need stand for long, and nobody is asked again before a release.
     NoGrace = "no_grace" by Collector,
+    /// Lists that cannot be read count as empty, and nobody is asked again before a release.
+    ErrorsAreEmpty = "errors_are_empty" by Collector,
     /// The records of a node are released as soon as its Node object is gone.
     NodeGoneAtOnce = "node_gone_at_once" by Collector,
     /// A collector that could once not keep its lease alive never stands for election again.

@@ -28,6 +28,7 @@ use super::recorder::Recorder;
 use super::runtime::{Runtime, World};
 use crate::history::{End, What};
 use crate::model::Version;
+use crate::mutants::distorted::Distorted;
 use crate::mutants::etcd::Planted;
 use crate::mutants::machine::Broken;
 use crate::mutants::view::policy;
@@ -236,5 +237,8 @@ impl Scene {
 }
 
 fn start(replica: &mut Replica, bug: Option<Mutant>) {
-    replica.start_over(|etcd| Planted::new(etcd, bug), |view| view.with(bug));
+    replica.start_over(
+        |etcd| Planted::new(etcd, bug),
+        |view| Distorted::new(view.with(bug), bug),
+    );
 }
