@@ -52,7 +52,7 @@ fn the_command_in_a_report_is_one_that_there_is() {
 #[test]
 fn what_a_run_is_repeated_with_says_all_that_it_was_called_with() {
     let given = "chaos real --seed 7 --faults leader_killed+plugin_killed,compaction --workload idle \
-                 --mutant no_rest --seconds 9 --hold 2 --results elsewhere";
+                 --mutant no_rest --mixed --seconds 9 --hold 2 --results elsewhere";
     let Command::Real(arguments) = parse(given) else {
         panic!("another command");
     };
@@ -96,4 +96,8 @@ fn a_schedule_follows_from_its_seed_and_its_workload() {
     );
     let burst: Vec<_> = (0..20).flat_map(|seed| schedule("burst", seed)).collect();
     assert!(!burst.iter().any(|kinds| kinds.contains("pod_")));
+    let short: Vec<_> = (0..20)
+        .flat_map(|seed| schedule("hand_over", seed))
+        .collect();
+    assert!(!short.iter().any(|kinds| kinds.contains("node_not_ready")));
 }
