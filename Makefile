@@ -1,6 +1,6 @@
 # The targets are thin: what needs explaining is in the script that it calls.
 
-.PHONY: help build demo test chaos soak docs measure lint deny fmt clean tools engines release
+.PHONY: help build demo test chaos soak docs bench lint deny fmt clean tools engines release
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,8 +30,8 @@ release: tools ## programs, image, chart, manifests and checksums; prints where 
 docs: ## the documentation as a book; prints where it begins
 	@scripts/build-book.sh
 
-measure: tools ## the numbers of the documentation, measured on this machine
-	@scripts/measure.sh
+bench: tools ## what an address costs, beside host-local and the bare etcd
+	@scripts/bench.sh
 
 lint: tools ## formatting, clippy and rustdoc, warnings being errors
 	cargo fmt --all --check

@@ -5,6 +5,7 @@
 
 mod check;
 mod model;
+mod mutants;
 mod real;
 mod simulate;
 mod soak;
@@ -39,6 +40,8 @@ enum Command {
     All(Results),
     /// Run the real code in virtual time, against a model of etcd and of a cluster
     Simulate(simulate::Arguments),
+    /// Plant one bug after the other, and see whether the simulation finds it
+    Mutants(mutants::Arguments),
     /// Compare the model of etcd with real servers
     Model {
         /// How long (seconds), over all versions of etcd
@@ -134,6 +137,7 @@ fn run(command: Command) -> Result<Conclusion> {
     match command {
         Command::All(results) => all(&results),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Model { seconds } => model::run(seconds),
         Command::Real(arguments) => real::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),

@@ -21,6 +21,9 @@ pub fn distort_nodes(mutant: Option<Mutant>, nodes: &mut [Node]) {
                 node.readiness.ready = false;
                 node.readiness.since = node.out_of_service.flatten();
             }
+            Some(Mutant::OldTaintCounts) if node.out_of_service.is_some() => {
+                node.readiness.since = node.out_of_service.flatten();
+            }
             _ => {}
         }
     }

@@ -12,6 +12,7 @@ use chaos_tests::metrics::Metrics;
 use nix::sys::signal::Signal;
 
 use super::scene::{Scene, wait_for_sweep};
+use crate::report::Report;
 use crate::stats::Times;
 use crate::table::Table;
 use crate::usage::Usage;
@@ -42,7 +43,7 @@ struct Idle {
 }
 
 /// Measures all sizes.
-pub(super) fn measure() -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
     let mut sweeps = Table::new([
         "pods and allocations",
         "sweep s",
@@ -87,16 +88,18 @@ pub(super) fn measure() -> Result<()> {
             which.collect::<Vec<_>>().join(", "),
         ]);
     }
-    sweeps.print(
+    report.table(
         "Sweeps of the collector",
+        &sweeps,
         &format!(
             "Median and slowest of {SWEEPS} sweeps. Pods of 5 KB over HTTPS, from an API server \
              of the tests that is not optimised. Processor time and memory are those of the \
              collector's process alone."
         ),
     );
-    idle.print(
+    report.table(
         &format!("The collector in {} s between sweeps", IDLE.as_secs()),
+        &idle,
         "Messages to etcd are those that etcd counts. The kernel counts time to 10 ms.",
     );
     Ok(())

@@ -5,6 +5,7 @@ use chaos_tests::collector::Collector;
 use nix::sys::signal::Signal;
 
 use super::scene::{Scene, wait_for_sweep};
+use crate::report::Report;
 use crate::table::Table;
 
 /// How many are released at once, and how many stay.
@@ -12,7 +13,7 @@ const LEAKED: usize = 1_000;
 const LIVING: usize = 1_000;
 
 /// Releases them in one sweep, with nothing that holds it back.
-pub(super) fn measure() -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
     let scene = Scene::new(LIVING, LEAKED)?;
     let mut collector = scene.collector(&[
         "--grace-period=0s",
@@ -41,8 +42,9 @@ pub(super) fn measure() -> Result<()> {
         format!("{:.2}", asked_etcd(&collector)? - etcd),
         format!("{rate:.0}"),
     ]);
-    table.print(
+    report.table(
         "Releases in a row",
+        &table,
         "For each a direct look for the pod, then a transaction; an Event is sent meanwhile. \
          `--max-releases-per-second` allows 50 unless it is set.",
     );

@@ -13,7 +13,8 @@ use chaos_tests::kubernetes::{network as status, node, pod};
 use chaos_tests::plugin::network;
 use serde_json::{Map, Value, json};
 
-use crate::processes::born;
+use crate::report::Report;
+use crate::servers::born;
 use crate::table::Table;
 use crate::usage::Usage;
 
@@ -27,7 +28,7 @@ const PODS_OF_A_NODE: u32 = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Measures one after the other, each in a store as the one before left it.
-pub(crate) fn measure() -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
     let home = tempfile::tempdir()?;
     write_input(home.path())?;
     let (first, second) = (born(Options::default())?, born(Options::default())?);
@@ -62,8 +63,9 @@ pub(crate) fn measure() -> Result<()> {
             (usage.peak / 1024).to_string(),
         ]);
     }
-    table.print(
+    report.table(
         &format!("Import and export of {ALLOCATIONS} allocations"),
+        &table,
         "An address each, of as many pods of 1.5 KB in a file, into an etcd on the same machine. \
          Processor time and memory are those of ipamctl's process alone.",
     );

@@ -11,9 +11,11 @@ mod sweeps;
 
 use anyhow::Result;
 
+use crate::Bench;
+
 /// Measures all of it.
-pub(crate) fn measure() -> Result<()> {
-    sweeps::measure()?;
-    elections::measure()?;
-    releases::measure()
+pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
+    sweeps::measure(&mut bench.report)?;
+    elections::measure(&mut bench.report)?;
+    releases::measure(&mut bench.report)
 }

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use rand::RngExt as _;
 
 use super::scene::Scene;
+use crate::report::Report;
 use crate::stats::Times;
 use crate::table::Table;
 
@@ -19,7 +20,7 @@ const TTL: Duration = Duration::from_secs(15);
 const BEAT: Duration = Duration::from_secs(5);
 
 /// Measures leaders that are killed and leaders that are told to end.
-pub(super) fn measure() -> Result<()> {
+pub(super) fn measure(report: &mut Report) -> Result<()> {
     let scene = Scene::new(100, 0)?;
     let mut table = Table::new(["the leader", "median s", "slowest s"]);
     for (name, signal) in [
@@ -33,8 +34,9 @@ pub(super) fn measure() -> Result<()> {
             seconds(times.percentile(100)),
         ]);
     }
-    table.print(
+    report.table(
         "Until another collector leads",
+        &table,
         &format!(
             "{ROUNDS} rounds each, from the signal to the successor's own word, an election lease \
              of {} s.",

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use chaos_tests::install;
 
-/// Prints what times depend on.
-pub(crate) fn describe() -> Result<()> {
+/// What times depend on.
+pub(crate) fn describe() -> Result<String> {
     let processors = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = processors
         .lines()
@@ -12,13 +12,12 @@ pub(crate) fn describe() -> Result<()> {
         .map_or("unknown", |name| name.trim_start_matches(['\t', ' ', ':']));
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let [major, minor, patch] = install::newest()?.version;
-    println!(
+    Ok(format!(
         "{} × {model}, Linux {}, etcd {major}.{minor}.{patch} on this machine, load average {}",
         std::thread::available_parallelism()?,
         kernel.trim(),
         load()?
-    );
-    Ok(())
+    ))
 }
 
 /// How many tasks wanted to run in the last 1, 5 and 15 minutes: much more than nothing before

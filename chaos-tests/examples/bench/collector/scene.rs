@@ -10,7 +10,7 @@ use chaos_tests::layout::Layout;
 use chaos_tests::record::{self, Record, record};
 use serde_json::{Value, json};
 
-use crate::processes::born;
+use crate::servers::born;
 
 /// A schedule that does not come while it is measured: sweeps are asked for.
 const NEVER: &str = "0 0 29 2 *";

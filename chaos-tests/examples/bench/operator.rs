@@ -8,8 +8,10 @@ use anyhow::{Context as _, Result};
 use chaos_tests::binaries;
 use chaos_tests::etcd::Options;
 
+use crate::Bench;
 use crate::collector::scene;
-use crate::processes::born;
+use crate::report::Report;
+use crate::servers::born;
 use crate::stats::Times;
 use crate::table::Table;
 use crate::usage::Spent;
@@ -20,12 +22,12 @@ const ALLOCATIONS: usize = 100_000;
 const RUNS: usize = 5;
 
 /// Measures all of it.
-pub(crate) fn measure() -> Result<()> {
-    listings()?;
-    import::measure()
+pub(crate) fn measure(bench: &mut Bench) -> Result<()> {
+    listings(&mut bench.report)?;
+    import::measure(&mut bench.report)
 }
 
-fn listings() -> Result<()> {
+fn listings(report: &mut Report) -> Result<()> {
     let etcd = born(Options::default())?;
     scene::allocate(&etcd, ALLOCATIONS)?;
     let mut table = Table::new(["command", "median s", "slowest s", "CPU s", "peak MiB"]);
@@ -60,8 +62,9 @@ fn listings() -> Result<()> {
             (peak.context("no run")? / 1024).to_string(),
         ]);
     }
-    table.print(
+    report.table(
         &format!("Commands of `ipamctl` with {ALLOCATIONS} allocations"),
+        &table,
         &format!(
             "Median and slowest of {RUNS} runs, to nowhere; the processor time and the memory are \
              those of the command alone."
