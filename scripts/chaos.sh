@@ -15,6 +15,6 @@ ETCD_IPAM_BIN_DIR=$(scripts/release-dir.sh)
 export ETCD_IPAM_BIN_DIR
 echo "chaos: binaries from $ETCD_IPAM_BIN_DIR"
 # It shares the dependencies' build with the tests, and is optimised where it must be.
-built=$(cargo build --config chaos-tests/optimised.toml -p chaos-tests --bin chaos \
+built=$(cargo build --config chaos-tests/optimised.toml -p chaos-tests --bins \
   --message-format=json-render-diagnostics </dev/null)
 exec "$(sed -n 's|.*"executable":"\([^"]*/chaos\)".*|\1|p' <<<"$built")" "$@"

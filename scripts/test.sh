@@ -10,9 +10,10 @@ log=$PWD/target/test.log
 . scripts/find-programs.sh
 
 # The output of a passed test is shown too, in a block under its name, because that is where a test
-# says that it was skipped.
+# says that it was skipped. Tests wait for leases and pauses more than they compute: two for a core.
 run_tests() {
-  cargo test --workspace --no-fail-fast --color never -- --show-output </dev/null 2>&1 | tee "$log"
+  cargo test --workspace --no-fail-fast --color never -- --show-output \
+    --test-threads "$((2 * $(nproc)))" </dev/null 2>&1 | tee "$log"
 }
 
 find_etcd

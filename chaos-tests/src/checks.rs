@@ -140,7 +140,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "released",
-        promise: "a DEL that succeeded has released, or has left a release in the node's spool",
+        promise: "a DEL that succeeded has released, or, where etcd fails, has left a release in the node's spool",
         reads_log: true,
         run: released::check,
     },
@@ -194,7 +194,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "closed",
-        promise: "no address is given out by a frozen store, or by one from the past",
+        promise: "no address is given out by a frozen store, or by one from the past; collectors free nothing in a \
+                  frozen one",
         reads_log: true,
         run: closed::check,
     },

@@ -5,9 +5,13 @@
 
 mod check;
 mod model;
+mod mutants;
 mod real;
 mod simulate;
 mod soak;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -17,6 +21,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::checks::Finish;
+use crate::real::isolation;
 
 /// Where results go unless it is said otherwise, from the root of the repository.
 const RESULTS: &str = "target/chaos";
@@ -35,6 +40,8 @@ enum Command {
     All(Results),
     /// Run the real code in virtual time, against a model of etcd and of a cluster
     Simulate(simulate::Arguments),
+    /// Plant one bug after the other, and see whether the simulation finds it
+    Mutants(mutants::Arguments),
     /// Compare the model of etcd with real servers
     Model {
         /// How long (seconds), over all versions of etcd
@@ -113,7 +120,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli.command) {
         Ok(conclusion) => {
-            say(&format!("chaos: {conclusion}"));
+            // Who has started it inside says so.
+            if !isolation::is_inside() {
+                say(&format!("chaos: {conclusion}"));
+            }
             ExitCode::from(conclusion.status())
         }
         Err(error) => {
@@ -127,6 +137,7 @@ fn run(command: Command) -> Result<Conclusion> {
     match command {
         Command::All(results) => all(&results),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Model { seconds } => model::run(seconds),
         Command::Real(arguments) => real::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),

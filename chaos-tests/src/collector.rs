@@ -99,12 +99,12 @@ impl Collector {
 
     /// Stops the process in its tracks.
     pub fn pause(&mut self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.daemon.pause()
     }
 
     /// Ends a pause.
     pub fn resume(&mut self) -> Result<()> {
-        self.signal(Signal::SIGCONT)
+        self.daemon.resume()
     }
 
     /// Ends the process at once.

@@ -1,6 +1,6 @@
 //! Server processes that never outlive the test.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, mpsc};
@@ -102,6 +102,23 @@ impl Daemon {
         }
         kill(self.pid()?, signal)?;
         Ok(())
+    }
+
+    /// Stops it in its tracks: it accepts connections and never answers.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Whether the kernel says that it is stopped.
+    pub fn is_paused(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        let state = stat.rsplit_once(") ");
+        state.is_some_and(|(_, state)| state.starts_with('T'))
     }
 
     /// Asks it to end, waits until it has, and says how.

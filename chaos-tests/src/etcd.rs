@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::certs::{Authority, Identity};
@@ -218,12 +217,12 @@ impl EtcdServer {
 
     /// Stops the process in its tracks: it accepts connections and never answers.
     pub fn pause(&mut self) -> Result<()> {
-        self.running()?.signal(Signal::SIGSTOP)
+        self.running()?.pause()
     }
 
     /// Ends a pause.
     pub fn resume(&mut self) -> Result<()> {
-        self.running()?.signal(Signal::SIGCONT)
+        self.running()?.resume()
     }
 
     /// Ends the process in an orderly way; the data stay.

@@ -1,9 +1,11 @@
 //! Planted bugs: proof that the checkers can fail.
 //!
 //! Each takes one rule away, at a seam of the product: between it and etcd ([`etcd`]), the machine that
-//! it runs on ([`machine`]), or the cluster that it reads ([`view`]). The product itself has no switch for them, and the same
-//! planted bug works in a simulation and in a real process.
+//! it runs on ([`machine`]), whoever calls it ([`call`]), or the cluster that it reads ([`view`]). The product itself
+//! has no switch for them, and the same planted bug works in a simulation and in a real process.
 
+pub mod call;
+pub mod distorted;
 pub mod etcd;
 pub mod machine;
 mod request;
@@ -91,7 +93,18 @@ mutants! {
     ReleaseByPodName = "release_by_pod_name" by Plugin,
     /// Where etcd has no space left, a release does not fall back to deletes alone.
     NoSpaceStopsRelease = "no_space_stops_release" by Plugin,
-
+    /// Nothing is released while the store is frozen.
+    FreezeStopsRelease = "freeze_stops_release" by Plugin,
+    /// The plugin releases a record without comparing that it is what was read.
+    DelUnguarded = "del_unguarded" by Plugin,
+    /// An ADD that fails releases whatever its attachment holds, also what it did not create.
+    FailedAddReleases = "failed_add_releases" by Plugin,
+    /// Addresses that are excluded are given out.
+    ExcludesIgnored = "excludes_ignored" by Plugin,
+    /// Records do not say by which version of the layout they are written.
+    RecordUnversioned = "record_unversioned" by Plugin,
+    /// An answer that does not come is waited for without end.
+    WaitsForEver = "waits_for_ever" by Plugin,
     /// Locks are not taken: an ADD and the delivery of a spooled release may overlap.
     NoLock = "no_lock" by Plugin,
     /// What was delivered, or overtaken by an ADD, stays in the spool.
@@ -117,6 +130,8 @@ mutants! {
     SilentIsDead = "silent_is_dead" by Collector,
     /// An out-of-service taint counts as long as it stands, also on a node that is Ready again.
     TaintForEver = "taint_for_ever" by Collector,
+    /// An out-of-service taint counts also if it was set before the node was last Ready.
+    OldTaintCounts = "old_taint_counts" by Collector,
     /// A pod that has failed or succeeded is taken for dead.
     FailedIsDead = "failed_is_dead" by Collector,
     /// A pod that is being deleted is taken for dead.
@@ -125,8 +140,12 @@ mutants! {
     StaticPodsUnknown = "static_pods_unknown" by Collector,
     /// Nothing need stand for long, and nobody is asked again before a release.
     NoGrace = "no_grace" by Collector,
+    /// Lists that cannot be read count as empty, and nobody is asked again before a release.
+    ErrorsAreEmpty = "errors_are_empty" by Collector,
     /// The records of a node are released as soon as its Node object is gone.
     NodeGoneAtOnce = "node_gone_at_once" by Collector,
+    /// A collector that could once not keep its lease alive never stands for election again.
+    NeverElectedAgain = "never_elected_again" by Collector,
 }
 
 impl FromStr for Mutant {

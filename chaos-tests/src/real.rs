@@ -4,6 +4,7 @@
 //! All of it lives in an [`isolation`]. There is one [`Network`] and one [`Cluster`] in it, and the
 //! harness itself is on the network too.
 
+mod background;
 pub mod calls;
 pub mod catalogue;
 pub mod cluster;
@@ -19,10 +20,13 @@ pub mod network;
 pub mod nodes;
 pub mod observer;
 pub mod plan;
+pub mod planted;
 pub mod prober;
 pub mod recorder;
 pub mod replicas;
+mod settling;
 pub mod stage;
+mod striking;
 pub mod workload;
 
 use anyhow::Result;

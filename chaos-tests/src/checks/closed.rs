@@ -1,13 +1,21 @@
-//! A store that is closed gives nothing out: one that is frozen, or that went back in time.
+//! A store that is closed gives nothing out: one that is frozen, or that went back in time. In a frozen one
+//! collectors free nothing either.
 
-use super::facts::{Call, Facts, How, Life, Moment, Version};
+use super::facts::{Call, Facts, Life, Moment, Version};
 use super::{Found, Violation};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
-    for life in &facts.lives.owners {
-        if life.frozen && life.begin.how == How::Committed {
+    for (index, life) in facts.lives.owners.iter().enumerate() {
+        if life.begin.frozen {
             let what = "a record was written in a frozen store";
             let violation = Violation::new(life.begin.moment, what).revision(life.begin.revision);
+            found.push(violation.of(facts, life.who));
+        }
+        if let Some(end) = life.end.filter(|end| end.frozen)
+            && facts.collector(index, life, end).is_some()
+        {
+            let what = "a collector deleted a record in a frozen store";
+            let violation = Violation::new(end.moment, what).revision(end.revision);
             found.push(violation.of(facts, life.who));
         }
         // An ADD learns that the store is from the past by the answer to its transaction, takes the record

@@ -3,7 +3,7 @@
 //! What is true is what the cluster was, and not what the collector could read of it. Where it could have
 //! read an earlier state, and acted on it as long after as it may, that counts as true.
 
-use super::facts::{Facts, Life, Moment, Record, Release, Up};
+use super::facts::{Edge, Facts, Life, Moment, Record, Release, Up};
 use super::{Found, Violation};
 
 /// How old what a collector saw may be when its release is committed (milliseconds): a minute for which it
@@ -12,6 +12,19 @@ const STALE: u64 = 75_000;
 
 /// Times are cut to milliseconds, twice.
 const ROUNDING: u64 = 2;
+
+/// The API cuts times to seconds (milliseconds).
+const SECOND: u64 = 1000;
+
+/// All that a collector can say.
+const EVIDENCE: [&str; 6] = [
+    "rebooted",
+    "pod_gone",
+    "name_gone",
+    "superseded",
+    "node_gone",
+    "out_of_service",
+];
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     for release in &facts.releases {
@@ -39,6 +52,21 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             found.push(violation.of(facts, life.who));
         }
     }
+}
+
+/// Whether a collector may have ended a life and said nothing, because the answer to its release was lost: it had
+/// some reason that is true.
+pub(super) fn may_have_released(facts: &Facts<'_>, life: &Life, end: Edge) -> bool {
+    let case = Case {
+        facts,
+        life,
+        record: facts.last_record(life),
+        released: end.moment,
+    };
+    end.leader.is_some()
+        && EVIDENCE
+            .iter()
+            .any(|evidence| case.untrue(evidence).is_none())
 }
 
 /// Whether somebody else is known to have deleted the record.
@@ -107,6 +135,9 @@ impl Case<'_, '_> {
 
     fn pod_not_gone(&self) -> Option<String> {
         let uid = self.record.pod.uid;
+        if uid.is_empty() {
+            return Some("its record names no uid".to_owned());
+        }
         // A uid that the API never had is a runtime's own, and was never there.
         let pod = self.facts.truth.pod(uid)?;
         match pod.deleted {
@@ -193,11 +224,25 @@ impl Case<'_, '_> {
         (!gone).then(|| format!("its node was not gone for {grace} ms"))
     }
 
+    /// The taint counts on a node that is not Ready, if it was set after it ceased to be.
     fn not_out_of_service(&self) -> Option<String> {
         let (cluster, node) = self.node();
-        let truth = &self.facts.truth;
-        let mut states = truth.node_between(cluster, node, self.earliest(), self.released.at);
-        (!states.any(|(_, _, node)| node.out_of_service && !node.ready))
-            .then(|| "its node was not out of service".to_owned())
+        let states = self
+            .facts
+            .truth
+            .node_between(cluster, node, 0, self.released.at);
+        let (mut tainted, mut silent) = (None, None);
+        for (begin, end, node) in states {
+            let begin_of = |is: bool, since: Option<u64>| is.then(|| since.unwrap_or(begin));
+            tainted = begin_of(node.exists && node.out_of_service, tainted);
+            silent = begin_of(!node.ready, silent);
+            if let (Some(tainted), Some(silent)) = (tainted, silent)
+                && end >= self.earliest()
+                && tainted + SECOND > silent
+            {
+                return None;
+            }
+        }
+        Some("its node was not out of service".to_owned())
     }
 }

@@ -1,5 +1,6 @@
 //! Records do not come and go by themselves.
 
+use super::evidence::may_have_released;
 use super::facts::{Call, Edge, Facts, How, Life, Moment, Record};
 use super::{Found, Violation};
 
@@ -21,14 +22,14 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
             continue;
         };
         let explained = facts.is_collectors(index, end)
-            || collector_may_have(facts, life, end)
+            // Only the simulation knows who sent what.
+            || (!facts.exact && may_have_released(facts, life, end))
             || facts
                 .calls_for(life.who)
                 .any(|call| may_release(facts, call, life, end))
             || collections
                 .iter()
-                .any(|call| may_collect(facts, call, life, end))
-            || may_be_a_silent_collectors(facts, life, end);
+                .any(|call| may_collect(facts, call, life, end));
         if !explained {
             let what =
                 "a record was deleted, and no DEL, GC, failed ADD or collector can have done it";
@@ -70,20 +71,6 @@ fn may_release(facts: &Facts<'_>, call: &Call<'_>, life: &Life, end: Edge) -> bo
     call.is("DEL") && (!facts.exact || lasts_into_add(facts, call, life))
 }
 
-/// Whether a collector may have ended what no container has any more, and said nothing: in a fault the
-/// answer to its release can be lost. Only the simulation knows who sent what.
-fn may_be_a_silent_collectors(facts: &Facts<'_>, life: &Life, end: Edge) -> bool {
-    let mut ups = facts.ups_of.of(life.who).iter().map(|up| &facts.ups[*up]);
-    let is_up = ups.any(|up| up.begin < end.moment && up.end.is_none_or(|down| down > end.moment));
-    let amid_a_fault = facts.faults.iter().any(|fault| {
-        fault.begin < end.moment
-            && fault
-                .end
-                .is_none_or(|ended| facts.before(end.moment, ended))
-    });
-    !facts.exact && end.leader.is_some() && !is_up && amid_a_fault
-}
-
 fn lasts_into(call: &Call<'_>, life: &Life) -> bool {
     call.answered()
         .is_none_or(|answered| answered > life.begin.moment)
@@ -107,19 +94,4 @@ fn may_collect(facts: &Facts<'_>, call: &Call<'_>, life: &Life, end: Edge) -> bo
     names[call.who][..3] == names[life.who][..3]
         && call.began < end.moment
         && (!facts.exact || lasts_into(call, life))
-}
-
-/// Whether a collector may have released the record without telling: its answer was lost, and nobody knows
-/// who sent what. Then the record must be of a pod that is gone, or of an earlier boot of its node.
-fn collector_may_have(facts: &Facts<'_>, life: &Life, end: Edge) -> bool {
-    if facts.exact || end.leader.is_none() {
-        return false;
-    }
-    let record = facts.last_record(life);
-    let pod = facts.truth.pod(record.pod.uid);
-    let pod_gone = pod.is_some_and(|pod| pod.deleted.is_some_and(|deleted| deleted < end.moment));
-    let [cluster, node, ..] = facts.names.attachments[life.who];
-    let at = end.moment.at;
-    let mut states = facts.truth.node_between(cluster, node, at, at);
-    pod_gone || states.any(|(_, _, node)| node.boot != record.boot)
 }

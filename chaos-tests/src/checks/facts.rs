@@ -439,6 +439,20 @@ impl<'a> Facts<'a> {
             || self.released.contains_key(&life)
     }
 
+    /// The collector that surely ended a life. One whose answer was lost takes the credit for a record that is
+    /// gone, whoever deleted it; where the sender is not known, that is doubt enough.
+    pub fn collector(&self, index: usize, life: &Life, end: Edge) -> Option<&'a str> {
+        let by = end.commit.and_then(|commit| self.log.commits[commit].by);
+        let release = self.released.get(&index);
+        let said = release.map(|release| self.releases[*release].collector);
+        if let Some(by) = by {
+            let is_collector = self.lives.identities.contains(&by) || said == Some(by);
+            return is_collector.then_some(by);
+        }
+        let other = |call: &Call<'_>| call.is("DEL") && call.began < end.moment;
+        said.filter(|_| !self.calls_for(life.who).any(other))
+    }
+
     /// The calls for an attachment.
     pub fn calls_for(&self, who: Who) -> impl DoubleEndedIterator<Item = &Call<'a>> {
         self.calls_of.of(who).iter().map(|call| &self.calls[*call])

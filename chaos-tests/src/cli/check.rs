@@ -16,10 +16,15 @@ const TOLD: usize = 10;
 
 /// Judges a history in a file; the verdict and the report go beside it.
 pub(super) fn run(file: &Path) -> Result<Conclusion> {
-    let input = File::open(file).with_context(|| file.display().to_string())?;
-    let history = History::read(BufReader::new(input))?;
+    let history = read(file)?;
     let directory = file.parent().context("a file is in a directory")?;
     judge(&history, directory)
+}
+
+/// Reads a history.
+pub(super) fn read(file: &Path) -> Result<History> {
+    let input = File::open(file).with_context(|| file.display().to_string())?;
+    History::read(BufReader::new(input))
 }
 
 /// Judges a history; the verdict and the report go into the directory.

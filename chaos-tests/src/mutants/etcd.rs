@@ -1,6 +1,6 @@
 //! Bugs between the product and etcd.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,17 +22,27 @@ const LAG: i64 = 6;
 pub struct Planted<E> {
     inner: E,
     mutant: Option<Mutant>,
+    seen: Mutex<Seen>,
+}
+
+/// What a bug remembers.
+#[derive(Debug, Default)]
+struct Seen {
     /// The birth certificate as it was last read, for answers that are made up.
-    store: Mutex<Option<(Header, Entry)>>,
+    store: Option<(Header, Entry)>,
+    /// Whether etcd refused the last release that leaves a rest, for want of space.
+    no_space: bool,
+    /// Whether a lease could not be kept alive.
+    silent: bool,
 }
 
 impl<E> Planted<E> {
     /// Plants a bug in front of an etcd.
-    pub const fn new(inner: E, mutant: Option<Mutant>) -> Self {
+    pub fn new(inner: E, mutant: Option<Mutant>) -> Self {
         Self {
             inner,
             mutant,
-            store: Mutex::new(None),
+            seen: Mutex::default(),
         }
     }
 }
@@ -52,11 +62,17 @@ impl<E: Etcd> Etcd for Planted<E> {
             }
             Mutant::StaleReads if is_read(txn) => self.stale(txn).await,
             Mutant::ReleaseByPodName if is_release(txn) => self.release_namesakes(txn).await,
-            Mutant::NoSpaceStopsRelease if is_release(txn) && !has_put(txn) => {
-                Err(EtcdError::NoSpace("etcd".to_owned()))
+            Mutant::NoSpaceStopsRelease if is_release(txn) => self.with_rest_only(txn).await,
+            Mutant::NewestByCommit if is_read(txn) => {
+                self.with_records(txn, newest_by_commit).await
             }
-            Mutant::NewestByCommit => self.with_records(txn, newest_by_commit).await,
-            Mutant::EmptyUidsAreEqual => self.with_records(txn, empty_uids_are_equal).await,
+            Mutant::EmptyUidsAreEqual if is_read(txn) => {
+                self.with_records(txn, empty_uids_are_equal).await
+            }
+            Mutant::WaitsForEver => match self.inner.txn(txn).await {
+                Err(EtcdError::Unknown { .. }) => std::future::pending().await,
+                outcome => outcome,
+            },
             _ => self.inner.txn(&request(mutant, txn)).await,
         }
     }
@@ -83,7 +99,7 @@ impl<E: Etcd> Planted<E> {
         if let Ok(reply) = &outcome {
             self.remember(reply);
         }
-        let known = self.known_store();
+        let known = self.seen().store.clone();
         match (outcome, known) {
             (Err(EtcdError::Unknown { .. }), Some((header, store))) if is_allocation(txn) => {
                 let committed = TxnReply {
@@ -198,6 +214,17 @@ impl<E: Etcd> Planted<E> {
         self.inner.txn(&wider).await
     }
 
+    /// A release that etcd refused for want of space is not tried without its rest.
+    async fn with_rest_only(&self, txn: &Txn) -> Result<TxnReply, EtcdError> {
+        let without_rest = !has_put(txn);
+        if without_rest && self.seen().no_space {
+            return Err(EtcdError::NoSpace("etcd".to_owned()));
+        }
+        let outcome = self.inner.txn(txn).await;
+        self.seen().no_space = matches!(outcome, Err(EtcdError::NoSpace(_)));
+        outcome
+    }
+
     /// Owner records that say something else than what is written in them.
     async fn with_records(
         &self,
@@ -205,9 +232,6 @@ impl<E: Etcd> Planted<E> {
         change: impl Fn(&Entry, &mut Value),
     ) -> Result<TxnReply, EtcdError> {
         let mut reply = self.inner.txn(txn).await?;
-        if !is_read(txn) {
-            return Ok(reply);
-        }
         for result in &mut reply.results {
             let OpReply::Get(get) = result else { continue };
             for entry in get.entries.iter_mut().filter(|entry| is_owner(&entry.key)) {
@@ -229,14 +253,14 @@ impl<E: Etcd> Planted<E> {
             .into_iter()
             .find(|entry| entry.key.ends_with("/meta/store"))
         {
-            let mut known = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            *known = Some((reply.header, store.clone()));
+            self.seen().store = Some((reply.header, store.clone()));
         }
     }
+}
 
-    fn known_store(&self) -> Option<(Header, Entry)> {
-        let known = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        known.clone()
+impl<E> Planted<E> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -244,13 +268,18 @@ impl<E: Coordination> Coordination for Planted<E> {
     type Watch = E::Watch;
 
     async fn grant(&self, ttl: Duration) -> Result<LeaseId, EtcdError> {
+        if self.mutant == Some(Mutant::NeverElectedAgain) && self.seen().silent {
+            return std::future::pending().await;
+        }
         self.inner.grant(ttl).await
     }
 
     async fn keep_alive(&self, lease: LeaseId) -> Result<bool, EtcdError> {
-        match self.inner.keep_alive(lease).await {
-            _ if self.mutant == Some(Mutant::DeposedGoesOn) => Ok(true),
-            outcome => outcome,
+        let outcome = self.inner.keep_alive(lease).await;
+        self.seen().silent |= !matches!(outcome, Ok(true));
+        match self.mutant {
+            Some(Mutant::DeposedGoesOn) => Ok(true),
+            _ => outcome,
         }
     }
 
@@ -322,8 +351,8 @@ fn addresses_of(root: &str, record: &[u8]) -> Vec<String> {
 }
 
 fn newest_by_commit(entry: &Entry, record: &mut Value) {
-    if let Some(boot) = record.get_mut("boot").and_then(Value::as_object_mut) {
-        boot.insert("started_ms".to_owned(), json!(entry.mod_revision));
+    if let Some(record) = record.as_object_mut() {
+        record.insert("started_ms".to_owned(), json!(entry.mod_revision));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests to etcd as a bug sends them. No input or output.
 
+use serde_json::Value;
 use store::txn::{Compare, Get, Op, Txn};
 
 use super::Mutant;
@@ -27,15 +28,26 @@ pub(super) fn request(mutant: Mutant, txn: &Txn) -> Txn {
         Mutant::FreezeIgnored | Mutant::FreezeIgnoredBySweep => {
             without(txn, &|compare| key_of(compare).ends_with("/meta/freeze"))
         }
-        Mutant::RestampSkipped if is_restamp(txn) => changed(txn, &|op| match op {
-            Op::Put(key, _) => Op::Get(Get::key(key)),
-            other => other,
-        }),
+        Mutant::RestampSkipped if is_restamp(txn) => {
+            let mut unstamped = txn.clone();
+            unstamped.then.retain(|op| !matches!(op, Op::Put(..)));
+            unstamped
+        }
         Mutant::GcOfAllNodes => changed(txn, &|op| widened(op, all_nodes)),
         Mutant::PrefixWithoutSlash => changed(txn, &|op| widened(op, without_slash)),
-        Mutant::ReleaseUnguarded if is_release(txn) => {
+        Mutant::ReleaseUnguarded | Mutant::DelUnguarded if is_release(txn) => {
             without(txn, &|compare| is_owner(key_of(compare)))
         }
+        // What it read of the record is not what stands there, and need not be.
+        Mutant::NewestByCommit | Mutant::EmptyUidsAreEqual if is_release(txn) => without(
+            txn,
+            &|compare| matches!(compare, Compare::Value(key, _) if is_owner(key)),
+        ),
+        Mutant::FreezeStopsRelease if is_release(txn) => only_if_open(txn),
+        Mutant::RecordUnversioned => changed(txn, &|op| match op {
+            Op::Put(key, value) if is_owner(&key) => Op::Put(key, without_version(&value)),
+            other => other,
+        }),
         Mutant::NoFence | Mutant::DeposedGoesOn => {
             without(txn, &|compare| key_of(compare).ends_with("/leader"))
         }
@@ -62,6 +74,24 @@ fn without(txn: &Txn, gone: &impl Fn(&Compare) -> bool) -> Txn {
         then: deeper(&txn.then),
         otherwise: deeper(&txn.otherwise),
     }
+}
+
+/// The release, only while the store is not frozen.
+fn only_if_open(txn: &Txn) -> Txn {
+    let mut txn = txn.clone();
+    let owner = txn.compares.iter().map(key_of).find(|key| is_owner(key));
+    let root = owner.and_then(|key| key.split_once("/owner/"));
+    if let Some((root, _)) = root {
+        let freeze = format!("{root}/meta/freeze");
+        txn.compares.push(Compare::Absent(freeze));
+    }
+    txn
+}
+
+fn without_version(record: &[u8]) -> Vec<u8> {
+    let mut record: Value = serde_json::from_slice(record).unwrap_or_default();
+    record.as_object_mut().and_then(|record| record.remove("v"));
+    record.to_string().into_bytes()
 }
 
 /// The transaction with other steps, at every depth.

@@ -21,6 +21,9 @@ pub fn distort_nodes(mutant: Option<Mutant>, nodes: &mut [Node]) {
                 node.readiness.ready = false;
                 node.readiness.since = node.out_of_service.flatten();
             }
+            Some(Mutant::OldTaintCounts) if node.out_of_service.is_some() => {
+                node.readiness.since = node.out_of_service.flatten();
+            }
             _ => {}
         }
     }
@@ -38,7 +41,7 @@ pub fn distort_pods(mutant: Option<Mutant>, pods: &mut Vec<Pod>) {
 
 /// Whether the bug asks nobody again before a release.
 pub fn skips_direct_look(mutant: Option<Mutant>) -> bool {
-    mutant == Some(Mutant::NoGrace)
+    matches!(mutant, Some(Mutant::NoGrace | Mutant::ErrorsAreEmpty))
 }
 
 /// How patient the collector is with the bug.

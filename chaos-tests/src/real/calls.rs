@@ -21,6 +21,7 @@ use crate::real::control_plane::{CLUSTER, NAMESPACE, Pod};
 use crate::real::nodes::Node;
 use crate::real::observer::Observer;
 use crate::real::plan::Network;
+use crate::real::planted::Program;
 use crate::real::recorder::Recorder;
 
 /// The interface that every container is given.
@@ -35,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(2);
 /// What calls are made with.
 #[derive(Debug)]
 pub struct Caller {
-    plugin: PathBuf,
+    plugin: Program,
     layout: Layout,
     recorder: Arc<Recorder>,
     observer: Arc<Observer>,
@@ -108,7 +109,7 @@ struct Finished {
 impl Caller {
     /// A caller of this plugin.
     pub fn new(
-        plugin: PathBuf,
+        plugin: Program,
         layout: Layout,
         recorder: Arc<Recorder>,
         observer: Arc<Observer>,
@@ -187,8 +188,9 @@ impl Caller {
         }
         let input = node.file(&format!("{call}.in"));
         fs::write(&input, config.to_string())?;
-        let mut command = Command::new(&self.plugin);
+        let mut command = Command::new(&self.plugin.path);
         command
+            .args(&self.plugin.arguments)
             .env_clear()
             .env("CNI_COMMAND", order.verb)
             .env("CNI_PATH", "/opt/cni/bin")

@@ -38,6 +38,23 @@ pub const KINDS: [&str; 22] = [
     "node_deleted",
 ];
 
+/// Those of [`faults::KINDS`] with which the cluster still serves: another fault beside one of them can be
+/// proven too.
+pub const BEARABLE: [&str; 12] = [
+    "leader_killed",
+    "follower_killed",
+    "leader_paused",
+    "follower_paused",
+    "leader_cut_off",
+    "follower_cut_off",
+    "follower_deaf",
+    "follower_mute",
+    "follower_without_peers",
+    "follower_reset",
+    "leader_moved",
+    "fsync_slow",
+];
+
 /// A fault of this kind, with chances of its own. `grace` is what collectors wait for before they believe
 /// that a pod is gone.
 pub fn make(

@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::daemon::{Daemon, Output};
@@ -210,26 +209,23 @@ impl Member {
 
     /// Stops the process in its tracks: it accepts connections and never answers.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.running(Daemon::pause)?
     }
 
     /// Ends a pause.
     pub fn resume(&self) -> Result<()> {
-        self.signal(Signal::SIGCONT)
-    }
-
-    fn signal(&self, signal: Signal) -> Result<()> {
-        let mut state = self.state();
-        let daemon = state.daemon.as_mut();
-        daemon.context("the member does not run")?.signal(signal)
+        self.running(Daemon::resume)?
     }
 
     /// Whether the kernel says that the process is stopped.
     pub fn is_paused(&self) -> bool {
-        let stat = self.pid().map(|pid| format!("/proc/{pid}/stat"));
-        let stat = stat.and_then(|path| fs::read_to_string(path).ok());
-        let state = stat.as_ref().and_then(|stat| stat.rsplit_once(") "));
-        state.is_some_and(|(_, state)| state.starts_with('T'))
+        self.running(|daemon| daemon.is_paused()).unwrap_or(false)
+    }
+
+    fn running<T>(&self, what: impl FnOnce(&mut Daemon) -> T) -> Result<T> {
+        let mut state = self.state();
+        let daemon = state.daemon.as_mut();
+        Ok(what(daemon.context("the member does not run")?))
     }
 
     /// The process, while it runs.

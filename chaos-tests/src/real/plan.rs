@@ -15,13 +15,14 @@ const SPACE: &str = "default";
 pub const COOLDOWN: Duration = Duration::from_secs(1);
 
 /// All workloads, by their names.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "churn",
     "burst",
     "dual_stack",
     "hand_over",
     "many_ranges",
     "lost_dels",
+    "idle",
 ];
 
 /// A network, as a runtime knows it.
@@ -48,6 +49,12 @@ pub struct Plan {
     pub pods_each: usize,
     /// How long a pod lives (milliseconds).
     pub life: Span<u64>,
+    /// How long its place stays empty after it (milliseconds).
+    pub pause: Span<u64>,
+    /// Fewer acknowledged calls prove nothing.
+    pub least_operations: u64,
+    /// The fault that comes first, where they come at random.
+    pub begins_with: Option<&'static str>,
     /// Which share of the DELs never reaches the plugin.
     pub lost_dels: f64,
 }
@@ -61,6 +68,9 @@ impl Plan {
             workers: 20,
             pods_each: 1,
             life: 300..4_000,
+            pause: 5..100,
+            least_operations: 200,
+            begins_with: None,
             lost_dels: 0.0,
         };
         Some(match name {
@@ -71,6 +81,8 @@ impl Plan {
                 workers: 40,
                 pods_each: 25,
                 life: 8_000..12_000,
+                // An ADD for each, and some of their DELs.
+                least_operations: 1_100,
                 ..churn
             },
             "dual_stack" => Self {
@@ -84,9 +96,10 @@ impl Plan {
             },
             "hand_over" => Self {
                 name: "hand_over",
-                networks: vec![network("one", &[("10.90.0.0/24", 2, None)], "lowest")],
+                networks: vec![network("one", &[("10.90.0.0/24", 1, None)], "lowest")],
                 workers: 5,
                 life: 100..800,
+                least_operations: 100,
                 ..churn
             },
             "many_ranges" => Self {
@@ -99,8 +112,23 @@ impl Plan {
                 lost_dels: 0.2,
                 ..churn
             },
+            "idle" => Self {
+                name: "idle",
+                workers: 4,
+                life: 4_000..8_000,
+                pause: 500..4_000,
+                least_operations: 20,
+                begins_with: Some("snapshot_restored"),
+                ..churn
+            },
             _ => return None,
         })
+    }
+
+    /// Whether a fault of this kind goes with it: a kubelet with many pods at once ends none of them in
+    /// time.
+    pub fn allows(&self, kind: &str) -> bool {
+        self.pods_each == 1 || !(kind.starts_with("pod_") || kind == "node_not_ready")
     }
 
     /// What all networks give out.

@@ -100,6 +100,11 @@ impl Recorder {
         events.filter(|event| holds(&event.what)).count()
     }
 
+    /// What has happened by now.
+    pub fn so_far(&self) -> History {
+        self.state().history.clone()
+    }
+
     /// The history so far; nothing is left.
     pub fn finish(&self) -> Result<History> {
         let mut state = self.state();

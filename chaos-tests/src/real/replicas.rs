@@ -18,13 +18,14 @@ use crate::history::{Process, Released, What};
 use crate::real::calls::panic_in;
 use crate::real::isolation;
 use crate::real::network::{Host, Network};
+use crate::real::planted::Program;
 use crate::real::recorder::Recorder;
 
 /// What all replicas are started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The program.
-    pub program: PathBuf,
+    pub program: Program,
     /// The members of etcd.
     pub endpoints: Vec<String>,
     /// How to reach Kubernetes.
@@ -84,10 +85,10 @@ impl Replica {
     fn launch(&self, state: &mut State) -> Result<()> {
         let seconds = |time: Duration| format!("{}s", time.as_secs());
         let [nsenter, network, end] = self.host.entrance();
-        let arguments = vec![
-            network,
-            end,
-            self.settings.program.display().to_string(),
+        let program = &self.settings.program;
+        let mut arguments = vec![network, end, program.path.display().to_string()];
+        arguments.extend(program.arguments.iter().cloned());
+        arguments.extend([
             format!("--endpoints={}", self.settings.endpoints.join(",")),
             format!("--kubeconfig={}", self.settings.kubeconfig.display()),
             format!("--identity={}", self.host.name()),
@@ -104,7 +105,7 @@ impl Replica {
             "--enable-pod-watch".to_owned(),
             format!("--history-file={}", self.home.join("history").display()),
             "--log-format=json".to_owned(),
-        ];
+        ]);
         let output = Output::apart(&self.home.join("stdout"), &self.log_file())?;
         let daemon = Daemon::start(Path::new(&nsenter), &arguments, &self.home, output)?;
         let log = std::mem::take(&mut state.log);
@@ -252,19 +253,19 @@ impl Replica {
 
     /// Stops the process in its tracks.
     pub fn pause(&self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.disturb(Daemon::pause)
     }
 
     /// Ends a pause.
     pub fn resume(&self) -> Result<()> {
-        self.signal(Signal::SIGCONT)
+        self.disturb(Daemon::resume)
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    fn disturb(&self, how: impl FnOnce(&mut Daemon) -> Result<()>) -> Result<()> {
         let mut state = self.state();
         state.disturbed = true;
         let daemon = state.daemon.as_mut();
-        daemon.context("the collector does not run")?.signal(signal)
+        how(daemon.context("the collector does not run")?)
     }
 
     /// How many more files it has open than it had at first; `None` where it was started too lately.

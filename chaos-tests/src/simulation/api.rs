@@ -46,7 +46,9 @@ impl Api for Server {
             }
         });
         let uid = &pod.identity.uid;
-        self.cluster.set_networks(uid, status.collect());
+        if pod.is_annotated {
+            self.cluster.set_networks(uid, status.collect());
+        }
         self.cluster.set_phase(uid, Phase::Running);
     }
 

@@ -26,7 +26,7 @@ use crate::model::{Model, Version};
 
 pub use client::SimEtcd;
 pub use watch::SimWatch;
-pub use weather::{Doing, Link, Tally};
+pub use weather::{Doing, Late, Link, Tally};
 
 use weather::Member;
 

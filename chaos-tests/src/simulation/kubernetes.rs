@@ -5,6 +5,7 @@
 //! history.
 
 mod node;
+mod objects;
 mod pod;
 mod view;
 mod weather;
@@ -13,14 +14,12 @@ mod weather;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lease_gc::pods::{ListedNode, ListedPod};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use serde_json::Value;
 use store::clock::Clock as _;
 use tokio::sync::Notify;
 
@@ -29,9 +28,12 @@ use crate::history::{self, What};
 use crate::random::uuid_of;
 
 pub use self::node::{Node, Object, Ready};
+pub use self::objects::Mark;
 pub use self::pod::{Network, NewPod, Phase, Pod};
 pub use self::view::{SimSource, SimView};
 pub use self::weather::{Tally, Trouble, Weather};
+
+use self::objects::{Kept, PodObject};
 
 /// How often kubelets report and the node controller looks.
 pub const BEAT: Duration = Duration::from_secs(10);
@@ -67,27 +69,6 @@ struct State {
     tally: BTreeMap<String, Tally>,
     /// The uids of all pods that were deleted, in their order.
     deletions: Vec<String>,
-}
-
-/// The objects of a cluster at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Mark {
-    nodes: BTreeMap<String, Arc<Kept<ListedNode>>>,
-    pods: BTreeMap<(String, String), Arc<PodObject>>,
-}
-
-/// A pod, and what the collector reads of it.
-#[derive(Debug)]
-struct PodObject {
-    pod: Pod,
-    kept: Kept<ListedPod>,
-}
-
-/// An object of the API, read by the collector's parser once somebody lists it.
-#[derive(Debug)]
-struct Kept<T> {
-    json: Value,
-    listed: OnceLock<Result<T, String>>,
 }
 
 /// What a restored backup changed.
@@ -240,13 +221,14 @@ impl Cluster {
         });
     }
 
-    /// An operator says that a node's machine is off, or takes it back.
+    /// An operator says that a node's machine is off, or takes it back. A taint that stands is not set anew.
     pub fn set_out_of_service(&self, name: &str, out_of_service: bool) {
         let now = self.now();
         let mut state = self.state();
         self.change(&mut state, name, |node| {
             if let Some(object) = &mut node.object {
-                object.out_of_service = out_of_service.then_some(now);
+                let since = object.out_of_service.unwrap_or(now);
+                object.out_of_service = out_of_service.then_some(since);
             }
         });
     }
@@ -386,8 +368,8 @@ impl Cluster {
     pub fn restore(&self, backup: &Mark) -> Restored {
         let mut state = self.state();
         let now: Vec<Arc<PodObject>> = state.objects.pods.values().cloned().collect();
-        let vanished = missing(&now, backup);
-        let returned = missing(backup.pods.values(), &state.objects);
+        let vanished = backup.lacks(&now);
+        let returned = state.objects.lacks(backup.pods.values());
         for pod in &vanished {
             (state.observer)(What::PodDeleted(self.told(pod)));
         }
@@ -464,45 +446,4 @@ impl State {
             self.objects.put(pod);
         }
     }
-}
-
-impl Mark {
-    fn pod(&self, uid: &str) -> Option<&Arc<PodObject>> {
-        self.pods.values().find(|object| object.pod.uid == uid)
-    }
-
-    fn put(&mut self, pod: Pod) {
-        let key = (pod.namespace.clone(), pod.name.clone());
-        let kept = Kept::new(pod.json());
-        self.pods.insert(key, Arc::new(PodObject { pod, kept }));
-    }
-
-    fn take(&mut self, uid: &str) -> Option<Arc<PodObject>> {
-        let pod = &self.pod(uid)?.pod;
-        let key = (pod.namespace.clone(), pod.name.clone());
-        self.pods.remove(&key)
-    }
-}
-
-impl<T: for<'de> serde::Deserialize<'de> + Clone> Kept<T> {
-    const fn new(json: Value) -> Self {
-        Self {
-            json,
-            listed: OnceLock::new(),
-        }
-    }
-
-    /// What the collector's parser makes of it.
-    fn listed(&self) -> Result<T, String> {
-        let read = || T::deserialize(&self.json).map_err(|error| error.to_string());
-        self.listed.get_or_init(read).clone()
-    }
-}
-
-/// The pods that are not in the other state of the cluster.
-fn missing<'a>(pods: impl IntoIterator<Item = &'a Arc<PodObject>>, other: &Mark) -> Vec<Pod> {
-    let pods = pods.into_iter().map(|object| &object.pod);
-    pods.filter(|pod| other.pod(&pod.uid).is_none())
-        .cloned()
-        .collect()
 }

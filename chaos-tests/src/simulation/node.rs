@@ -23,7 +23,7 @@ use super::etcd::Cluster;
 pub use files::NodeFiles;
 pub use machine::{ProcessClock, ProcessEtcd, ProcessFiles, SimMachine};
 pub use process::{Blow, Ended, Fate, Process};
-pub use program::{Invocation, Program, Stdout, plugin};
+pub use program::{Invocation, Program, Stdout, misused, plugin};
 
 use files::FileSystem;
 

@@ -32,8 +32,13 @@ pub struct Plan {
     pub reboots: f64,
     /// How runtimes and their processes behave.
     pub habits: Habits,
+    /// How long a node may not hear that a pod was deleted by force (milliseconds).
+    pub longest_delay: u64,
     /// How long an address rests.
     pub cooldown: Duration,
+    /// The collectors' patience. It is longer than a kubelet needs for a pod that was deleted by force, with a
+    /// call of the plugin that is under way.
+    pub grace: Duration,
     /// The pause between two faults is up to twice as long.
     pub faults_every: Duration,
     /// How long things go wrong.
@@ -118,6 +123,10 @@ impl Plan {
         }
         ranges.push(blueprint.range("blueprint"));
         let is_wild = matches!(story, Story::Everything | Story::Processes);
+        let habits = if is_wild { Habits::bad() } else { mild() }.some(rng);
+        // Where no process is stopped for long, kubelets are quick, and collectors need less patience: they
+        // release while things still go wrong.
+        let is_brisk = habits.paused <= 0.0 && rng.random_bool(0.7);
         Self {
             story,
             nodes: ["node-1", "node-10", "node-2"].map(str::to_owned).into(),
@@ -128,11 +137,13 @@ impl Plan {
             ranges,
             most_pods: usize::from(last_host) - 2 + rng.random_range(0..3),
             longest_pause: rng.random_range(1500..4000),
-            reboots: if story == Story::Etcd { 0.0 } else { 0.02 },
-            habits: if is_wild { Habits::bad() } else { mild() },
+            reboots: if story == Story::Etcd { 0.0 } else { 0.04 },
+            habits,
+            longest_delay: if is_brisk { 5_000 } else { 20_000 },
             cooldown,
+            grace: Duration::from_secs(if is_brisk { 55 } else { 100 }),
             faults_every: Duration::from_millis(rng.random_range(4000..12_000)),
-            storm: Duration::from_secs(90),
+            storm: Duration::from_secs(if is_brisk { 120 } else { 90 }),
         }
     }
 }
@@ -143,6 +154,9 @@ const fn mild() -> Habits {
         lost_del: 0.1,
         repeated_del: 0.05,
         stripped_del: 0.05,
+        same_container: 0.2,
+        slow_start: 0.2,
+        gives_up: 0.03,
         killed: 0.01,
         ..Habits::good()
     }

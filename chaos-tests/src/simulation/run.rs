@@ -19,13 +19,11 @@ use super::scene::Scene;
 use crate::history::{History, Run, What};
 use crate::mutants::Mutant;
 
-/// The collectors' patience. It is longer than a kubelet needs for a pod that was deleted by force, with a
-/// call of the plugin that was paused on its way.
-const GRACE: Duration = Duration::from_secs(100);
+/// How long a Node object must be gone. No fault lasts as long in which the node itself runs.
+const NODE_GONE_GRACE: Duration = Duration::from_secs(100);
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
-/// Within this time after the faults all that they left behind must be gone: the grace period, and two
-/// sweeps and more.
-const AFTERMATH: Duration = Duration::from_secs(200);
+/// So long after the faults and the grace period all that they left behind must be gone: two sweeps and more.
+const AFTER_GRACE: Duration = Duration::from_secs(100);
 /// Fewer acknowledged calls prove nothing.
 const LEAST_CALLS: u64 = 20;
 
@@ -58,8 +56,8 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
     let settings = Settings {
         sweep_every: SWEEP_EVERY,
         policy: Policy {
-            grace: GRACE,
-            node_gone_grace: GRACE,
+            grace: plan.grace,
+            node_gone_grace: NODE_GONE_GRACE,
             ..Policy::default()
         },
         ..Settings::default()
@@ -75,13 +73,11 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
         plan.longest_pause,
         chance(&mut rng),
     )
-    .with_reboots(plan.reboots);
-    let mut storm = Storm::new(&scene, chance(&mut rng));
+    .with_reboots(plan.reboots)
+    .with_delay(plan.longest_delay);
+    let mut storm = Storm::new(&scene, plan.story, chance(&mut rng));
     let until = Instant::now() + plan.storm;
-    tokio::join!(
-        workload.run(until),
-        storm.blow(plan.story, plan.faults_every, until),
-    );
+    tokio::join!(workload.run(until), storm.blow(plan.faults_every, until),);
     for runtime in &scene.runtimes {
         runtime.set_habits(Habits::good());
     }
@@ -92,15 +88,16 @@ async fn simulate(seed: u64, mutant: Option<Mutant>) -> Result<Simulated> {
         .run(Instant::now() + Duration::from_secs(30))
         .await;
     workload.thin_out();
-    sleep(AFTERMATH / 2).await;
+    let aftermath = plan.grace + AFTER_GRACE;
+    sleep(aftermath / 2).await;
     keep_asking(&scene.runtimes).await;
     // Proves that ADD and DEL work again.
     let last = workload.create();
-    sleep(AFTERMATH / 4).await;
+    sleep(aftermath / 4).await;
     if let Some(uid) = last {
         scene.runtimes.iter().for_each(|runtime| runtime.stop(&uid));
     }
-    sleep(AFTERMATH / 4).await;
+    sleep(aftermath / 4).await;
     keep_asking(&scene.runtimes).await;
     recorder.push(What::End(scene.end()));
     Ok(Simulated {

@@ -62,6 +62,8 @@ pub struct Pod {
     pub told_uid: String,
     /// Which of the node's networks it is attached to.
     pub networks: Vec<usize>,
+    /// Whether the API is told its addresses, as Multus does and a plugin by itself does not.
+    pub is_annotated: bool,
 }
 
 impl Pod {
@@ -176,7 +178,7 @@ impl Runtime {
 
     /// Gives a pod its container, as soon as the machine runs.
     pub fn start(&self, pod: Pod) {
-        self.keep(pod, None);
+        self.keep(pod, None, Duration::ZERO);
     }
 
     /// Ends a pod. Its object goes once its sandbox was torn down.
@@ -217,6 +219,15 @@ impl Runtime {
     /// The uids of its pods.
     pub fn pods(&self) -> Vec<String> {
         self.state().pods.keys().cloned().collect()
+    }
+
+    /// The API loses the objects of its pods, and they run on. Their uids.
+    pub fn forsake(&self) -> Vec<String> {
+        let state = self.state();
+        for kept in state.pods.values() {
+            self.world().api.deleted(&kept.pod);
+        }
+        state.pods.keys().cloned().collect()
     }
 
     /// The interfaces that are up.
@@ -294,16 +305,24 @@ impl Runtime {
             let mut before = sandboxes.iter().filter(|(_, other)| of(other));
             let same = before.next().map(|(container, _)| container.clone());
             let same = same.filter(|_| self.happens(self.habits().same_container));
-            self.keep(pod, same);
+            let is_slow = self.happens(self.habits().slow_start);
+            let wait = is_slow.then(|| self.moment(0..60_000));
+            self.keep(pod, same, wait.unwrap_or_default());
         }
     }
 
-    fn keep(&self, pod: Pod, container: Option<String>) {
+    /// Looks after a pod as soon as the machine runs, from so long after on.
+    fn keep(&self, pod: Pod, container: Option<String>, wait: Duration) {
         let (wishes, heard) = mpsc::unbounded_channel();
         let uid = pod.identity.uid.clone();
         let task = (!self.state().off).then(|| {
-            let kubelet = self.clone();
-            tokio::task::spawn_local(kubelet.look_after(pod.clone(), container, heard))
+            let (kubelet, pod) = (self.clone(), pod.clone());
+            tokio::task::spawn_local(async move {
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
+                kubelet.look_after(pod, container, heard).await;
+            })
         });
         let kept = Kept {
             pod,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use lease_gc::status::Leader;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng as _};
 use store::gate::Gate;
@@ -21,12 +22,13 @@ use super::clock::{SimClock, Wall};
 use super::collector::{Deployment, Replica, Settings};
 use super::etcd::{self, SimEtcd};
 use super::kubernetes;
-use super::node::{Node, plugin};
+use super::node::{Node, misused, plugin};
 use super::plan::Plan;
 use super::recorder::Recorder;
 use super::runtime::{Runtime, World};
 use crate::history::{End, What};
 use crate::model::Version;
+use crate::mutants::distorted::Distorted;
 use crate::mutants::etcd::Planted;
 use crate::mutants::machine::Broken;
 use crate::mutants::view::policy;
@@ -97,7 +99,10 @@ impl Scene {
         let world = World {
             cluster: CLUSTER.to_owned(),
             networks: plan.networks.clone().into(),
-            program: plugin(move |machine| Broken::new(machine, in_plugin)),
+            program: misused(
+                plugin(move |machine| Broken::new(machine, in_plugin)),
+                in_plugin,
+            ),
             etcd: etcd.clone(),
             api: Rc::new(Server::new(kubernetes.clone(), plan.networks.clone())),
             recorder: recorder.clone(),
@@ -150,6 +155,13 @@ impl Scene {
         if let Some(replica) = self.replicas.borrow_mut().get_mut(number) {
             start(replica, bug);
         }
+    }
+
+    /// The collector that leads, by its own word.
+    pub fn leader(&self) -> Option<usize> {
+        let replicas = self.replicas.borrow();
+        let mut states = replicas.iter().map(Replica::status);
+        states.position(|status| status.is_some_and(|it| matches!(it.leader, Leader::Me { .. })))
     }
 
     /// Does something with a collector's machine.
@@ -225,5 +237,8 @@ impl Scene {
 }
 
 fn start(replica: &mut Replica, bug: Option<Mutant>) {
-    replica.start_over(|etcd| Planted::new(etcd, bug), |view| view.with(bug));
+    replica.start_over(
+        |etcd| Planted::new(etcd, bug),
+        |view| Distorted::new(view.with(bug), bug),
+    );
 }

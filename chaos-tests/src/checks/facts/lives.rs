@@ -32,6 +32,8 @@ pub struct Edge {
     pub leader: Option<usize>,
     /// Which transaction it was.
     pub commit: Option<usize>,
+    /// Whether the store was frozen then.
+    pub frozen: bool,
 }
 
 /// One write of an owner record.
@@ -58,8 +60,6 @@ pub struct Life {
     pub end: Option<Edge>,
     /// What was written, in order. The first is what the life began with.
     pub versions: Vec<Version>,
-    /// Whether the store was frozen when it began.
-    pub frozen: bool,
 }
 
 /// An address key from when it had a value to when it had another or none.
@@ -168,12 +168,14 @@ impl<'a> Lives<'a> {
         index: usize,
         cluster_of: &impl Fn(Who) -> &'a str,
     ) {
+        let frozen = self.state.frozen;
         let edge = |leader| Edge {
             moment: commit.moment,
             revision: commit.revision,
             how: How::Committed,
             leader,
             commit: Some(index),
+            frozen,
         };
         match changed {
             Changed::Written(who, record) => {
@@ -194,7 +196,6 @@ impl<'a> Lives<'a> {
                     begin: edge(leader),
                     end: None,
                     versions: vec![version],
-                    frozen: self.state.frozen,
                 });
             }
             Changed::Deleted(who) => {
@@ -261,6 +262,7 @@ impl<'a> Lives<'a> {
             how: How::Line,
             leader: None,
             commit: None,
+            frozen: false,
         };
         self.turns.push(moment);
         let before = std::mem::take(&mut self.state);
@@ -324,7 +326,6 @@ impl<'a> Lives<'a> {
                 begin: edge,
                 end: None,
                 versions,
-                frozen: false,
             });
         }
         let mut holdings: Vec<_> = holdings.into_iter().collect();

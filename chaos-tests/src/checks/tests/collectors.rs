@@ -144,6 +144,45 @@ fn the_operators_word_counts_also_against_a_running_container() {
 }
 
 #[test]
+fn a_taint_from_before_the_node_was_ready_is_no_word() {
+    let mut story = Story::new();
+    story.pods("a", true).add("a", ip(10));
+    for ready in [true, false] {
+        story.wait(5000).tell(What::Node(Node {
+            ready,
+            out_of_service: true,
+            ..node()
+        }));
+    }
+    story.collect("a", ip(10), "out_of_service");
+    story.down("a", ip(10));
+    assert_found(&mut story, "evidence");
+}
+
+#[test]
+fn a_collector_releases_in_a_frozen_store() {
+    let frozen = |collected: bool| {
+        let mut story = Story::new();
+        story
+            .pods("a", true)
+            .add("a", ip(10))
+            .down("a", ip(10))
+            .pods("a", false);
+        story.wait(60_000);
+        story.commit([(story.freeze(), Some("{}".into()))]);
+        if collected {
+            story.collect("a", ip(10), "pod_gone");
+        } else {
+            story.del("a", ip(10));
+        }
+        story.commit([(story.freeze(), None)]);
+        story
+    };
+    assert_found(&mut frozen(true), "closed");
+    assert_passes(frozen(false).end());
+}
+
+#[test]
 fn a_release_that_nobody_committed_is_a_lie() {
     let mut story = Story::new();
     let key = story.owner("a");

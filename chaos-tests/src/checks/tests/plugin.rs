@@ -2,7 +2,7 @@
 
 use super::story::{Story, fault, holder, ip, record, rest};
 use super::{assert_found, assert_passes, found};
-use crate::history::{Outcome, Probe, What};
+use crate::history::{Fault, Outcome, Probe, Process, What};
 
 fn down(story: &mut Story, container: &str, last: u8) {
     story.down(container, ip(last));
@@ -150,22 +150,52 @@ fn a_check_succeeds_without_a_record() {
     assert_passes(story.end());
 }
 
+/// A DEL whose record is there still, at once after it, and its process.
+fn lazy(leg: &str, spooled: bool, during: Option<&str>, process: &Process) -> Story {
+    let mut story = Story::of(leg);
+    story.add("a", ip(10)).down("a", ip(10));
+    let with = |story: &mut Story, what: fn(Fault) -> What| {
+        if let Some(kind) = during {
+            story.tell(what(fault(1, kind)));
+        }
+    };
+    with(&mut story, What::FaultBegins);
+    with(&mut story, What::FaultProven);
+    let call = story.invoke("DEL", "a");
+    story
+        .process(Process {
+            call: Some(call),
+            ..process.clone()
+        })
+        .answer(call, &[])
+        .look_at(call, "a", true, spooled, 0);
+    with(&mut story, What::FaultEnds);
+    // In the end somebody tidies up.
+    story.wait(1000).free("a", ip(10));
+    story
+}
+
 #[test]
 fn a_del_succeeds_and_leaves_the_record() {
-    let lazy = |spooled: bool| {
-        let mut story = Story::new();
-        story.add("a", ip(10)).down("a", ip(10));
-        let call = story.invoke("DEL", "a");
-        story
-            .answer(call, &[])
-            .look_at(call, "a", true, spooled, 0)
-            .wait(1000);
-        // In the end somebody tidies up.
-        story.free("a", ip(10));
-        story
+    let during = Some("node_cut_off");
+    let process = Process::default();
+    assert_passes(lazy("simulation", true, during, &process).end());
+    assert_found(&mut lazy("simulation", false, during, &process), "released");
+}
+
+#[test]
+fn a_del_leaves_its_release_to_the_spool_although_etcd_takes_releases() {
+    let process = Process::default();
+    for during in [None, Some("no_space"), Some("frozen")] {
+        assert_found(&mut lazy("simulation", true, during, &process), "released");
+    }
+    // Nobody knows how busy a real machine is.
+    assert_passes(lazy("real", true, None, &process).end());
+    let stopped = Process {
+        disturbed: true,
+        ..process
     };
-    assert_passes(lazy(true).end());
-    assert_found(&mut lazy(false), "released");
+    assert_passes(lazy("simulation", true, None, &stopped).end());
 }
 
 #[test]

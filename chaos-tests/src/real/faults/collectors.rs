@@ -1,6 +1,8 @@
 //! What happens to the collectors.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -12,6 +14,12 @@ use crate::real::faults::Fault;
 use crate::real::network::HARNESS;
 use crate::real::replicas::Replica;
 use crate::real::stage::Stage;
+
+/// Who does not lead by then does not come to lead.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often the election is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a collector says when it cannot judge.
 pub(super) const VOID: &str = "a sweep was not completed";
@@ -96,9 +104,14 @@ impl Fault for LeaderStruck {
     }
 
     fn aim(&mut self, _lab: &Lab) -> Result<String> {
-        let leader = leader(&self.stage)?;
-        let mut all = self.stage.replicas.iter();
-        self.victim = all.position(|replica| Some(replica.name()) == leader.as_deref());
+        // After other faults there may be none yet.
+        let patience = Instant::now() + PATIENCE;
+        while self.victim.is_none() && Instant::now() < patience {
+            let leader = leader(&self.stage)?;
+            let mut all = self.stage.replicas.iter();
+            self.victim = all.position(|replica| Some(replica.name()) == leader.as_deref());
+            thread::sleep(LOOK);
+        }
         self.logged = self.victim()?.logged();
         Ok(format!("{}, which leads", self.victim()?.name()))
     }

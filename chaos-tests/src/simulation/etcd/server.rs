@@ -6,12 +6,12 @@ use std::time::Duration;
 use rand::RngExt as _;
 use store::coordination::LeaseId;
 use store::etcd::EtcdError;
-use store::txn::{Txn, TxnReply};
+use store::txn::{Op, Txn, TxnReply};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::client::endpoint;
-use super::{Cluster, Doing, State};
+use super::{Cluster, Doing, Late, State};
 use crate::model::{Refused, takes_space};
 
 /// How long a member keeps a request while there is no leader.
@@ -28,6 +28,16 @@ pub(super) enum Request {
 }
 
 impl Request {
+    /// Whether it is one of these.
+    fn is_one_of(&self, late: Late) -> bool {
+        match (late, self) {
+            (Late::Any, _) => true,
+            (_, Self::Txn(txn)) => changes_keys(txn),
+            (Late::ChangesAndLeases, Self::KeepAlive(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Whether etcd counts what it writes.
     fn takes_space(&self) -> bool {
         match self {
@@ -36,6 +46,15 @@ impl Request {
             Self::KeepAlive(_) | Self::Revoke(_) | Self::Watch => false,
         }
     }
+}
+
+fn changes_keys(txn: &Txn) -> bool {
+    let mut steps = txn.then.iter().chain(&txn.otherwise);
+    steps.any(|step| match step {
+        Op::Txn(inner) => changes_keys(inner),
+        Op::Get(_) => false,
+        Op::Put(..) | Op::PutLeased(..) | Op::Delete(_) => true,
+    })
 }
 
 /// What it is answered.
@@ -179,7 +198,9 @@ impl State {
         self.tally.sent += 1;
         let way = self.one_way(&packet.machine);
         let link = self.link(&packet.machine);
-        let (lose, late, late_by) = (link.lose_request, link.late, link.late_by.clone());
+        let (lose, late_by) = (link.lose_request, link.late_by.clone());
+        let is_one = packet.request.is_one_of(link.late_ones);
+        let late = if is_one { link.late } else { 0.0 };
         let is_lost = self.happens(lose) || !self.link(&packet.machine).reaches(packet.member);
         if is_lost {
             self.tally.lost_requests += 1;

@@ -19,6 +19,19 @@ pub struct Link {
     pub late: f64,
     /// How late it then comes (milliseconds), whether its sender still waits or not.
     pub late_by: RangeInclusive<u64>,
+    /// Which requests this is about.
+    pub late_ones: Late,
+}
+
+/// Which requests may come late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// Any.
+    Any,
+    /// Those that change keys.
+    Changes,
+    /// The same, and those that keep leases alive.
+    ChangesAndLeases,
 }
 
 impl Link {
@@ -32,6 +45,7 @@ impl Link {
             lose_answer: 0.0,
             late: 0.0,
             late_by: 0..=0,
+            late_ones: Late::Any,
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{Cluster, Mark, Trouble, Weather};
 use crate::mutants::Mutant;
-use crate::mutants::view::{distort_nodes, distort_pods, skips_direct_look};
+use crate::mutants::view::distort_pods;
 
 /// How long an answer takes on a good day (milliseconds).
 const LATENCY: std::ops::RangeInclusive<u64> = 2..=20;
@@ -146,13 +146,8 @@ impl Source for SimSource {
         let mut unreadable_annotations = 0;
         let operation = "list_nodes";
         let listed = self.0.list(operation, |weather| weather.nodes.clone());
-        let mut nodes = Vec::new();
         for node in listed.await?.nodes.values() {
-            nodes.push(node.listed().map_err(unusable(operation))?.node);
-        }
-        distort_nodes(self.0.mutant, &mut nodes);
-        for node in nodes {
-            living.add_node(node);
+            living.add_node(node.listed().map_err(unusable(operation))?.node);
         }
         let operation = "list_pods";
         let listed = self.0.list(operation, |weather| weather.pods.clone());
@@ -180,9 +175,6 @@ impl Source for SimSource {
         name: &str,
         uid: &str,
     ) -> Result<bool, SourceError> {
-        if skips_direct_look(self.0.mutant) {
-            return Ok(false);
-        }
         let operation = "get_pod";
         let asked = self.0.ask(operation, |weather| weather.objects.clone());
         asked.await?;

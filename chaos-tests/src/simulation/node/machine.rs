@@ -18,6 +18,7 @@ use crate::simulation::clock::SimClock;
 use crate::simulation::etcd::{Cluster, SimEtcd};
 
 /// The machine of a process.
+#[derive(Clone)]
 pub struct SimMachine {
     process: Process,
     clock: ProcessClock,

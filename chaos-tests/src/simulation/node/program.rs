@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use ipam_plugin::cni::command::Environment;
+use ipam_plugin::cni::command::{Command, Environment};
 use ipam_plugin::cni::error::CniError;
 use ipam_plugin::config::{NetworkConfig, NodeFile};
 use ipam_plugin::local::machine::Machine;
 use ipam_plugin::verb::{self, Call, budget};
 
 use super::{Process, SimMachine};
+use crate::mutants::Mutant;
+use crate::mutants::call::{failed_add_releases, misread};
 
 /// The name that the plugin is called by.
 const BINARY: &str = "etcd-ipam";
@@ -53,6 +55,30 @@ pub fn plugin<M: Machine + 'static>(decorate: impl Fn(SimMachine) -> M + 'static
             let end = call.budget(budget::of(&environment.command)) + budget::GRACE;
             process.set_alarm(Duration::from_secs(end.as_secs() + 1));
             verb::run(&call, &environment, &mut out).await
+        })
+    })
+}
+
+/// A program with a bug between it and its callers.
+pub fn misused(program: Program, mutant: Option<Mutant>) -> Program {
+    Rc::new(move |machine, mut invocation, out| {
+        let program = Rc::clone(&program);
+        invocation.config = misread(mutant, invocation.config);
+        let way_back = match &invocation.environment.command {
+            Command::Add(target) if failed_add_releases(mutant) => {
+                let mut del = invocation.clone();
+                del.environment.command = Command::Del(target.clone());
+                Some((machine.clone(), del))
+            }
+            _ => None,
+        };
+        Box::pin(async move {
+            let result = program(machine, invocation, out.clone()).await;
+            if let (Err(_), Some((machine, del))) = (&result, way_back) {
+                // Nobody hears of it.
+                let _ = program(machine, del, out).await;
+            }
+            result
         })
     })
 }

@@ -126,6 +126,10 @@ impl Runtime {
             return outcome.unwrap_or(Outcome::Unknown);
         }
         process.hang_up();
+        // What takes a runtime down is hard on its orphans too.
+        if self.happens(0.5) {
+            process.pause(self.moment(500..12_000));
+        }
         Outcome::Unknown
     }
 

@@ -28,6 +28,8 @@ pub struct Habits {
     pub doubled: f64,
     /// The container has its old id after a reboot.
     pub same_container: f64,
+    /// After a reboot the container comes back late, up to a minute after the kubelet.
+    pub slow_start: f64,
     /// The process is killed before one of its steps.
     pub killed: f64,
     /// The process is stopped for 0.5 to 40 s before one of its steps.
@@ -47,6 +49,7 @@ impl Habits {
             gives_up: 0.0,
             doubled: 0.0,
             same_container: 0.0,
+            slow_start: 0.0,
             killed: 0.0,
             paused: 0.0,
             unread: 0.0,
@@ -63,9 +66,29 @@ impl Habits {
             gives_up: 0.05,
             doubled: 0.03,
             same_container: 0.3,
+            slow_start: 0.3,
             killed: 0.04,
             paused: 0.04,
             unread: 0.02,
+        }
+    }
+
+    /// Nothing of some of it and more of the rest: what is rare together with all else is common then.
+    #[must_use]
+    pub fn some(self, rng: &mut StdRng) -> Self {
+        let mut some = |chance: f64| chance * [0.0, 0.0, 1.0, 1.0, 3.0][rng.random_range(0..5)];
+        Self {
+            lost_del: some(self.lost_del),
+            repeated_del: some(self.repeated_del),
+            stripped_del: some(self.stripped_del),
+            careless: some(self.careless),
+            gives_up: some(self.gives_up),
+            doubled: some(self.doubled),
+            same_container: some(self.same_container),
+            slow_start: some(self.slow_start),
+            killed: some(self.killed),
+            paused: some(self.paused),
+            unread: some(self.unread),
         }
     }
 

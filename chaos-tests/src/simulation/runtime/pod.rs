@@ -83,7 +83,9 @@ impl Runtime {
 
     async fn add(&self, pod: &Pod, container: &str, network: &Network) -> Option<Vec<IpAddr>> {
         let patience = self.happens(self.habits().gives_up);
-        let patience = patience.then(|| self.moment(0..3000));
+        // As long as a call takes, or much longer.
+        let longest = if self.happens(0.5) { 20 } else { 3000 };
+        let patience = patience.then(|| self.moment(0..longest));
         let attachment = self.attachment(network, container, &network.interface);
         let command = Command::Add(target(container, network));
         let outcome = {

@@ -24,7 +24,13 @@ pub struct Workload {
     longest_pause: u64,
     /// How often a node is rebooted, of all doings.
     reboots: f64,
+    /// How long a node may not hear that a pod was deleted by force (milliseconds).
+    longest_delay: u64,
+    /// What is done, and how often.
+    doings: Vec<(Doing, u32)>,
     made: u64,
+    /// How many pods were given up whose sandboxes cannot be stopped.
+    stuck: usize,
     /// The pods that were not deleted yet, by their uid, with the number of their node.
     pods: BTreeMap<String, (Pod, usize)>,
 }
@@ -44,7 +50,7 @@ enum Doing {
     Gc,
 }
 
-/// How often each is done, in hundredths.
+/// How often each is done on the whole, in hundredths. In one run some are done more often and others hardly.
 const DOINGS: [(Doing, u32); 10] = [
     (Doing::Create, 38),
     (Doing::Delete, 20),
@@ -60,14 +66,28 @@ const DOINGS: [(Doing, u32); 10] = [
 
 impl Workload {
     /// A workload over these nodes.
-    pub fn new(runtimes: Vec<Runtime>, most_pods: usize, longest_pause: u64, rng: StdRng) -> Self {
+    pub fn new(
+        runtimes: Vec<Runtime>,
+        most_pods: usize,
+        longest_pause: u64,
+        mut rng: StdRng,
+    ) -> Self {
+        let mut doings = DOINGS.to_vec();
+        for (doing, weight) in &mut doings {
+            if !matches!(doing, Doing::Create | Doing::Delete) {
+                *weight *= [0, 1, 1, 3][rng.random_range(0..4)];
+            }
+        }
         Self {
+            doings,
             runtimes,
             rng,
             most_pods,
             longest_pause,
             reboots: 0.0,
+            longest_delay: 20_000,
             made: 0,
+            stuck: 0,
             pods: BTreeMap::new(),
         }
     }
@@ -76,6 +96,15 @@ impl Workload {
     #[must_use]
     pub fn with_reboots(self, reboots: f64) -> Self {
         Self { reboots, ..self }
+    }
+
+    /// With nodes that hear within so long (milliseconds) that a pod was deleted by force.
+    #[must_use]
+    pub fn with_delay(self, longest_delay: u64) -> Self {
+        Self {
+            longest_delay,
+            ..self
+        }
     }
 
     /// From now on no node is rebooted.
@@ -118,16 +147,16 @@ impl Workload {
     }
 
     fn do_one(&mut self) {
-        let all = DOINGS.iter().map(|(_, weight)| weight).sum();
+        let all = self.doings.iter().map(|(_, weight)| weight).sum();
         let mut chosen = self.rng.random_range(0..all);
-        let doing = DOINGS.iter().find(|(_, weight)| {
+        let doing = self.doings.iter().find(|(_, weight)| {
             let is_it = chosen < *weight;
             chosen = chosen.saturating_sub(*weight);
             is_it
         });
-        let Some((doing, _)) = doing else { return };
+        let Some(&(doing, _)) = doing else { return };
         match doing {
-            Doing::Create if self.pods.len() < self.most_pods => {
+            Doing::Create if self.pods.len() + self.stuck < self.most_pods => {
                 self.create();
             }
             Doing::Create | Doing::Delete => {
@@ -142,7 +171,12 @@ impl Workload {
             Doing::Fail => {
                 if let Some((pod, runtime)) = self.take_one() {
                     runtime.world().api.failed(&pod);
-                    self.stop_later(runtime, pod);
+                    // Some sandboxes cannot be stopped.
+                    if self.rng.random_bool(0.6) {
+                        self.stop_later(runtime, pod);
+                    } else {
+                        self.stuck += 1;
+                    }
                 }
             }
             Doing::Replace => {
@@ -153,7 +187,7 @@ impl Workload {
             Doing::AddAgain => self.with_one(Runtime::add_again),
             Doing::Restart => self.with_one(Runtime::restart),
             Doing::Check => self.with_one(Runtime::check),
-            Doing::Status | Doing::Gc => self.ask_node(*doing),
+            Doing::Status | Doing::Gc => self.ask_node(doing),
         }
     }
 
@@ -182,6 +216,7 @@ impl Workload {
             },
             told_uid,
             networks: (0..networks).take(most).collect(),
+            is_annotated: self.rng.random_bool(0.7),
         };
         self.pods.insert(uid.clone(), (pod.clone(), number));
         runtime.start(pod);
@@ -197,7 +232,7 @@ impl Workload {
     }
 
     fn stop_later(&mut self, runtime: Runtime, pod: Pod) {
-        let later = Duration::from_millis(self.rng.random_range(0..20_000));
+        let later = Duration::from_millis(self.rng.random_range(0..self.longest_delay));
         tokio::task::spawn_local(async move {
             tokio::time::sleep(later).await;
             runtime.stop(&pod.identity.uid);
