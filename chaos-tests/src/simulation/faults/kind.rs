@@ -161,10 +161,6 @@ impl Kind {
             NodeForgotten | TaintForgotten => 60_000..90_000,
             KubeletSilent => 20_000..90_000,
             CollectorPaused | CollectorKilled | CollectorCutFromEtcd => 1000..40_000,
-            // Longer than a collector's patience, now and then.
-            CollectorCutFromKubernetes | ListStale | ListEmpty | ListCut | ListRefused => {
-                1000..90_000
-            }
             CollectorWritesLate | CollectorWritesHeld | ApiSlow => 10_000..40_000,
             _ => 1000..15_000,
         }
