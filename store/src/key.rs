@@ -124,7 +124,9 @@ impl Keyspace {
 
     /// The key that existing means: this address is taken.
     pub fn address(&self, space: &Space, address: Address) -> String {
-        format!("{}{}", self.space(space), fixed_width(address))
+        let mut key = self.space(space);
+        push_fixed_width(&mut key, address);
+        key
     }
 
     /// The address keys of a span, both ends included.
@@ -451,16 +453,22 @@ pub fn decode(segment: &str) -> Option<String> {
     (encode(&name) == segment).then_some(name)
 }
 
-fn fixed_width(address: Address) -> String {
+/// Writes an address with all its digits.
+fn push_fixed_width(text: &mut String, address: Address) {
+    let mut push = |numbers: &[u16], places: &[u16], radix: u16, between: char| {
+        for (index, number) in numbers.iter().enumerate() {
+            if index > 0 {
+                text.push(between);
+            }
+            for place in places {
+                let digit = u32::from(number / place % radix);
+                text.extend(char::from_digit(digit, radix.into()));
+            }
+        }
+    };
     match address.to_ip() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            format!("{a:03}.{b:03}.{c:03}.{d:03}")
-        }
-        IpAddr::V6(ip) => {
-            let groups = ip.segments().map(|group| format!("{group:04x}"));
-            groups.join(":")
-        }
+        IpAddr::V4(ip) => push(&ip.octets().map(u16::from), &[100, 10, 1], 10, '.'),
+        IpAddr::V6(ip) => push(&ip.segments(), &[0x1000, 0x100, 0x10, 1], 16, ':'),
     }
 }
 
@@ -473,7 +481,9 @@ fn parse_fixed_width(text: &str) -> Option<Address> {
         text.parse::<Ipv6Addr>().ok()?.into()
     };
     let address = Address::from(ip);
-    (fixed_width(address) == text).then_some(address)
+    let mut again = String::new();
+    push_fixed_width(&mut again, address);
+    (again == text).then_some(address)
 }
 
 #[cfg(test)]

@@ -120,28 +120,26 @@ impl Plot {
 
     fn line(&self, f: &mut fmt::Formatter<'_>, line: &Line, index: usize) -> fmt::Result {
         let colour = COLOURS.iter().cycle().nth(index).unwrap_or(&"#000000");
-        let points = line
-            .points
-            .iter()
-            .map(|(place, value, _)| format!("{:.1},{:.1}", self.x(*place), self.y(*value)));
+        // Side by side, so that none hides another.
+        let row = f64::from(u32::try_from(index).unwrap_or(u32::MAX));
+        let shift = 3.0 * row;
+        let points = line.points.iter().map(|(place, value, _)| {
+            format!("{:.1},{:.1}", self.x(*place) + shift, self.y(*value))
+        });
         writeln!(
             f,
             r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="2"/>"#,
             points.collect::<Vec<_>>().join(" ")
         )?;
         for (place, value, most) in &line.points {
-            let (x, y) = (self.x(*place), self.y(*value));
+            let (x, y) = (self.x(*place) + shift, self.y(*value));
             writeln!(
                 f,
                 r#"<circle cx="{x:.1}" cy="{y:.1}" r="3.5" fill="{colour}"/><line x1="{x:.1}" y1="{y:.1}" x2="{x:.1}" y2="{:.1}" stroke="{colour}"/>"#,
                 self.y(*most)
             )?;
         }
-        let row = u32::try_from(index).unwrap_or(u32::MAX);
-        let (x, y) = (
-            WIDTH - RIGHT + 16.0,
-            20.0_f64.mul_add(row.into(), TOP + 10.0),
-        );
+        let (x, y) = (WIDTH - RIGHT + 16.0, 20.0_f64.mul_add(row, TOP + 10.0));
         writeln!(
             f,
             r#"<circle cx="{x}" cy="{:.1}" r="4" fill="{colour}"/>"#,

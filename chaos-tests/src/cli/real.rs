@@ -11,6 +11,7 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::{Conclusion, Results, check, commit, say};
+use crate::install;
 use crate::mutants::Mutant;
 use crate::real::catalogue;
 use crate::real::driver::{self, Options};
@@ -56,6 +57,9 @@ pub(super) struct Arguments {
     /// The bug to plant; workload and faults are those that find it, unless they are named
     #[arg(long)]
     mutant: Option<Mutant>,
+    /// Run the cluster of members of two versions of etcd
+    #[arg(long)]
+    mixed: bool,
     /// For how long about, where no faults are named
     #[arg(long, default_value_t = 150)]
     seconds: u64,
@@ -74,19 +78,22 @@ impl Arguments {
             faults: vec!["usual".to_owned()],
             workload: None,
             mutant: None,
+            mixed: false,
             seconds: 0,
             hold: 3,
             results,
         }
     }
 
-    /// A run of that seed, of about so many seconds.
+    /// A run of that seed, of about so many seconds. Where there are two versions of etcd, every second seed
+    /// has both.
     pub(super) fn of_soak(seed: u64, workload: &str, seconds: u64, results: Results) -> Self {
         Self {
             seed: Some(seed),
             faults: Vec::new(),
             workload: Some(workload.to_owned()),
             mutant: None,
+            mixed: install::etcd_versions().len() > 1 && seed % 2 == 1,
             seconds,
             hold: 3,
             results,
@@ -129,6 +136,9 @@ impl Arguments {
         flag("seconds", self.seconds.to_string());
         flag("hold", self.hold.to_string());
         flag("results", self.results.results.display().to_string());
+        if self.mixed {
+            words.push("--mixed".to_owned());
+        }
         Ok(words)
     }
 }
@@ -159,6 +169,7 @@ fn inside(arguments: &Arguments) -> Result<Conclusion> {
         faults: schedule(arguments, seed, &plan)?,
         plan,
         planted,
+        mixed: arguments.mixed,
         hold: Duration::from_secs(arguments.hold),
         strikes: true,
         commit: commit(),

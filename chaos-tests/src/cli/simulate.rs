@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -76,8 +76,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Conclusion> {
         mutant: arguments.mutant,
         until_failure: arguments.mutant.is_some(),
     };
+    let began = Instant::now();
     let summary = campaign.run()?;
-    tell(first, &summary);
+    tell(first, &summary, began.elapsed());
     for seed in summary.failed.keys() {
         if arguments.mutant.is_none() {
             remember(*seed)?;
@@ -93,19 +94,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Conclusion> {
     Ok(conclusion)
 }
 
-fn tell(first: u64, summary: &Summary) {
+fn tell(first: u64, summary: &Summary, took: Duration) {
     let hours = summary.virtual_time.as_secs() / 3600;
     let faults: u64 = summary.faults.values().sum();
+    let per_minute = u128::from(summary.seeds) * 60_000 / took.as_millis().max(1);
     say(&format!(
-        "simulation: {} seeds from {first}, {} void, {} failed: {hours} virtual hours, {} requests, \
-         {} acknowledged calls, {faults} faults of {} kinds",
+        "simulation: {} seeds from {first} in {} s, {per_minute} a minute, {} void, {} failed: {hours} \
+         virtual hours, {} requests, {} acknowledged calls, {faults} faults of {} kinds",
         summary.seeds,
+        took.as_secs(),
         summary.void,
         summary.failed.len(),
         summary.requests,
         summary.acknowledged,
         summary.faults.len(),
     ));
+    let kinds = summary.faults.iter();
+    let kinds: Vec<_> = kinds
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    say(&format!("  faults: {}", kinds.join(", ")));
     for (seed, verdict) in &summary.failed {
         if let Some(violation) = verdict.violations.first() {
             say(&format!(

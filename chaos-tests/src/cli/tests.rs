@@ -2,10 +2,12 @@
 
 use clap::Parser as _;
 
-use super::{Cli, Command};
+use super::{Cli, Command, real};
 use crate::checks;
 use crate::history::{Event, History, Run, What};
 use crate::mutants::Mutant;
+use crate::real::plan::Plan;
+use crate::real::planted::RECIPES;
 use crate::report;
 
 fn parse(words: &str) -> Command {
@@ -50,7 +52,7 @@ fn the_command_in_a_report_is_one_that_there_is() {
 #[test]
 fn what_a_run_is_repeated_with_says_all_that_it_was_called_with() {
     let given = "chaos real --seed 7 --faults leader_killed+plugin_killed,compaction --workload idle \
-                 --mutant no_rest --seconds 9 --hold 2 --results elsewhere";
+                 --mutant no_rest --mixed --seconds 9 --hold 2 --results elsewhere";
     let Command::Real(arguments) = parse(given) else {
         panic!("another command");
     };
@@ -60,4 +62,42 @@ fn what_a_run_is_repeated_with_says_all_that_it_was_called_with() {
         panic!("another command");
     };
     assert_eq!(format!("{again:?}"), format!("{arguments:?}"));
+}
+
+#[test]
+fn everything_that_finds_a_planted_bug_is_there() {
+    for recipe in RECIPES {
+        let plan = Plan::named(recipe.workload).expect("a workload");
+        let faults = recipe.faults.join(",");
+        let Command::Real(arguments) = parse(&format!("chaos real --seed 1 --faults {faults}"))
+        else {
+            panic!("another command");
+        };
+        assert_eq!(real::schedule(&arguments, 1, &plan).unwrap(), recipe.faults);
+    }
+}
+
+#[test]
+fn a_schedule_follows_from_its_seed_and_its_workload() {
+    let schedule = |workload: &str, seed: u64| {
+        let Command::Real(arguments) = parse("chaos real --seconds 300") else {
+            panic!("another command");
+        };
+        let plan = Plan::named(workload).expect("a workload");
+        real::schedule(&arguments, seed, &plan).unwrap()
+    };
+    assert_eq!(schedule("churn", 1), schedule("churn", 1));
+    assert_ne!(schedule("churn", 1), schedule("churn", 2));
+    let of_seeds: Vec<_> = (0..20).flat_map(|seed| schedule("churn", seed)).collect();
+    assert!(of_seeds.iter().any(|kinds| kinds.contains('+')));
+    assert_eq!(
+        schedule("idle", 1)[0].split('+').next(),
+        Some("snapshot_restored")
+    );
+    let burst: Vec<_> = (0..20).flat_map(|seed| schedule("burst", seed)).collect();
+    assert!(!burst.iter().any(|kinds| kinds.contains("pod_")));
+    let short: Vec<_> = (0..20)
+        .flat_map(|seed| schedule("hand_over", seed))
+        .collect();
+    assert!(!short.iter().any(|kinds| kinds.contains("node_not_ready")));
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -61,6 +61,8 @@ pub struct Options {
     pub faults: Vec<String>,
     /// The bug that is planted.
     pub planted: Option<Planted>,
+    /// Whether the members are of two versions of etcd.
+    pub mixed: bool,
     /// How long each fault lasts at least, once its effect was seen.
     pub hold: Duration,
     /// Whether the faults strike. Where they only aim, none may be proven.
@@ -75,7 +77,13 @@ pub struct Options {
 pub fn run(options: &Options, say: &(dyn Fn(&str) + Sync)) -> Result<History> {
     fs::create_dir_all(&options.results)?;
     let mut rng = StdRng::seed_from_u64(options.seed);
-    let lab = Lab::start(Settings::newest(options.results.clone())?)?;
+    let logs = options.results.clone();
+    let settings = if options.mixed {
+        Settings::mixed(logs)?.context("there is only one version of etcd here")?
+    } else {
+        Settings::newest(logs)?
+    };
+    let lab = Lab::start(settings)?;
     let recorder = Recorder::begin(&options.results.join("history.jsonl"), described(options))?;
     let stage = Arc::new(set_up(&lab, options, Arc::new(recorder), &mut rng)?);
     let played = play(&lab, &stage, options, &mut rng, say);

@@ -125,10 +125,17 @@ impl Plan {
         })
     }
 
-    /// Whether a fault of this kind goes with it: a kubelet with many pods at once ends none of them in
-    /// time.
+    /// Whether a fault of this kind goes with it. A kubelet with many pods at once ends none of them in time;
+    /// where pods live shortly a node may have none that could be left behind, and no address for a successor.
     pub fn allows(&self, kind: &str) -> bool {
-        self.pods_each == 1 || !(kind.starts_with("pod_") || kind == "node_not_ready")
+        let is_busy = self.pods_each > 1;
+        let is_short = self.life.start < 300;
+        match kind {
+            "pod_force_deleted" => !is_busy,
+            "pod_recreated" | "node_not_ready" => !is_busy && !is_short,
+            "node_deleted" => !is_short,
+            _ => true,
+        }
     }
 
     /// What all networks give out.

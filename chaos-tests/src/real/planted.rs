@@ -93,11 +93,6 @@ pub const RECIPES: &[Recipe] = &[
         "churn",
         &["leader_moved", "packets_lost", "leader_paused"],
     ),
-    recipe(
-        Mutant::ReleaseErrorsIgnored,
-        "churn",
-        &["credentials_revoked", "snapshot_restored"],
-    ),
     recipe(Mutant::StaleReads, "churn", &["plugin_called_twice"]),
     recipe(Mutant::TornPair, "churn", &["plugin_killed"]),
     recipe(Mutant::NoRest, "churn", &["plugin_paused"]),

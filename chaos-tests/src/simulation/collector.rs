@@ -142,11 +142,12 @@ impl Replica {
     }
 
     /// Starts a collector, in place of one that may still run.
-    pub fn start(&mut self) {
+    #[cfg(test)]
+    pub(crate) fn start(&mut self) {
         self.start_over(|etcd| etcd, |view| view);
     }
 
-    /// Starts a collector over a decorated etcd and view of the cluster.
+    /// Starts a collector over a decorated etcd and view of the cluster, in place of one that may still run.
     pub fn start_over<E, V>(
         &mut self,
         etcd: impl FnOnce(SimEtcd) -> E,

@@ -22,6 +22,7 @@ fn options(workload: &str, faults: &[&str]) -> Result<Options> {
         plan: Plan::named(workload).context("no such workload")?,
         faults: faults.iter().map(|&kind| kind.to_owned()).collect(),
         planted: None,
+        mixed: false,
         hold: Duration::from_secs(1),
         strikes: true,
         commit: String::new(),

@@ -169,18 +169,21 @@ impl<E: Etcd, C: Clock> Attempt<'_, E, C> {
         let keys = &self.plan.store().keys;
         let owner = keys.owner(self.request.attachment);
         let holder = holder_name(self.request.attachment).into_bytes();
+        let template = self.request.record.template();
         let mut rest: Vec<Op> = self.plan.tail().map(Op::Get).collect();
         for row in rows.iter().rev() {
             let puts = row
                 .iter()
                 .map(|candidate| Op::Put(key(keys, candidate), holder.clone()));
-            let record = self.record(row).to_json().into_bytes();
+            let record = template.with(row.iter().map(|candidate| &candidate.held));
             let level = Txn {
                 compares: row
                     .iter()
                     .flat_map(|candidate| free(keys, candidate))
                     .collect(),
-                then: puts.chain([Op::Put(owner.clone(), record)]).collect(),
+                then: puts
+                    .chain([Op::Put(owner.clone(), record.into_bytes())])
+                    .collect(),
                 otherwise: rest,
             };
             rest = vec![Op::Txn(level)];

@@ -176,14 +176,48 @@ impl OwnerRecord {
         to_json(self)
     }
 
+    /// The value to write, but for its addresses: for many records that differ in nothing else.
+    pub(crate) fn template(&self) -> Template {
+        let mut record = self.clone();
+        record.addresses.clear();
+        let json = record.to_json();
+        let (head, tail) = json.split_once(NO_ADDRESSES).unwrap_or((&json, ""));
+        Template {
+            head: head.to_owned(),
+            tail: tail.to_owned(),
+        }
+    }
+
     /// When the record was made, or `None` where it does not say so readably.
     pub fn created_at(&self) -> Option<SystemTime> {
         humantime::parse_rfc3339(&self.created).ok()
     }
 }
 
+/// A record's list of addresses where it has none. No string before it holds this: there a quotation mark
+/// has a backslash before it.
+const NO_ADDRESSES: &str = "\"addresses\":[]";
+
+/// An owner record's JSON around its addresses.
+#[derive(Debug)]
+pub(crate) struct Template {
+    head: String,
+    tail: String,
+}
+
+impl Template {
+    /// The value of the record with these addresses.
+    pub(crate) fn with<'a>(&self, addresses: impl Iterator<Item = &'a HeldAddress>) -> String {
+        let addresses: Vec<_> = addresses.collect();
+        let Self { head, tail } = self;
+        format!("{head}\"addresses\":{}{tail}", to_json(&addresses))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn record() -> OwnerRecord {
@@ -221,6 +255,20 @@ mod tests {
             OwnerRecord::parse(record.to_json().as_bytes()).unwrap(),
             record
         );
+    }
+
+    #[test]
+    fn a_template_gives_what_the_record_gives() {
+        let mut record = record();
+        record.kind = Kind::Other("\"addresses\":[]".into());
+        record
+            .other
+            .insert("addresses ".into(), json!({"addresses": []}));
+        let template = record.template();
+        for count in 1..3 {
+            record.addresses = vec![record.addresses[0].clone(); count];
+            assert_eq!(template.with(record.addresses.iter()), record.to_json());
+        }
     }
 
     #[test]

@@ -21,6 +21,12 @@ use crate::real::workload::Worker;
 /// How many pods are deleted by force.
 const PODS: usize = 3;
 
+/// A workload that has no pod for this long has none.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often the pods are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How long a machine is off.
 const OFF: Duration = Duration::from_millis(500);
 
@@ -220,14 +226,20 @@ impl Fault for NodeInTrouble {
         // The one with the most pods: somebody must be hit.
         let count = |node: &Node| {
             let running = self.stage.running();
-            running
-                .values()
-                .filter(|pod| pod.node == node.name())
-                .count()
+            let here = running.values().filter(|pod| pod.node == node.name());
+            here.count()
         };
-        let nodes = self.stage.nodes.iter().enumerate();
-        let most = nodes.max_by_key(|(_, node)| count(node));
-        self.victim = most.map(|(number, _)| number);
+        let patience = Instant::now() + PATIENCE;
+        let most = loop {
+            let nodes = self.stage.nodes.iter().enumerate();
+            let all = nodes.map(|(number, node)| (count(node), number));
+            let most = all.max().context("no nodes")?;
+            if most.0 > 0 || Instant::now() > patience {
+                break most.1;
+            }
+            thread::sleep(LOOK);
+        };
+        self.victim = Some(most);
         self.from = self.stage.recorder.count();
         let node = self.victim()?;
         let (boot, name) = (node.boot(), node.name().to_owned());

@@ -163,7 +163,9 @@ impl Cluster {
     fn apply(&self, packet: &Packet) -> (Result<Answer, EtcdError>, Duration, bool) {
         let now = self.now();
         let mut state = self.state();
+        let heard = state.heard;
         let answer = state.apply(packet, now);
+        let has_committed = state.heard > heard;
         let way = state.one_way(&packet.machine);
         let chance = state.link(&packet.machine).lose_answer;
         let is_lost = state.happens(chance);
@@ -171,7 +173,10 @@ impl Cluster {
         if matches!(packet.request, Request::Grant(_)) {
             self.keep_leases();
         }
-        self.tell();
+        // Nobody waits for a read.
+        if has_committed {
+            self.tell();
+        }
         (answer, way, is_lost)
     }
 
