@@ -9,7 +9,7 @@ use crate::simulation::plan::Story;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     LeaderKilled,
     MemberKilled,
     MemberPaused,
@@ -123,7 +123,7 @@ const PROCESSES: &[Kind] = &[
 impl Kind {
     /// The kinds that a run of this story knows: a random part of them, so that what is rare among all is
     /// common in some runs.
-    pub fn some_of(story: Story, rng: &mut StdRng) -> Vec<Self> {
+    pub(super) fn some_of(story: Story, rng: &mut StdRng) -> Vec<Self> {
         let lists: &[&[Self]] = match story {
             Story::Everything => &[ETCD, KUBERNETES, PROCESSES],
             Story::Etcd | Story::Restores => &[ETCD],
@@ -142,7 +142,7 @@ impl Kind {
     }
 
     /// Its name, as in `leader_killed`.
-    pub fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         let mut name = String::new();
         for letter in format!("{self:?}").chars() {
             if letter.is_uppercase() && !name.is_empty() {
@@ -154,17 +154,13 @@ impl Kind {
     }
 
     /// How long it may last (milliseconds).
-    pub const fn lasts(self) -> Range<u64> {
+    pub(super) const fn lasts(self) -> Range<u64> {
         match self {
             LeaderMoved | Compacted => 0..1,
             NodeOff | NodeDeleted => 50_000..90_000,
             NodeForgotten | TaintForgotten => 60_000..90_000,
             KubeletSilent => 20_000..90_000,
             CollectorPaused | CollectorKilled | CollectorCutFromEtcd => 1000..40_000,
-            // Longer than a collector's patience, now and then.
-            CollectorCutFromKubernetes | ListStale | ListEmpty | ListCut | ListRefused => {
-                1000..90_000
-            }
             CollectorWritesLate | CollectorWritesHeld | ApiSlow => 10_000..40_000,
             _ => 1000..15_000,
         }

@@ -25,7 +25,7 @@ const WORST_CLOCK: i64 = 90 * 60 * 1000;
 use Kind::*;
 
 /// One fault.
-pub struct Strike {
+pub(super) struct Strike {
     scene: Scene,
     rng: StdRng,
     fault: Fault,
@@ -33,7 +33,7 @@ pub struct Strike {
 
 impl Strike {
     /// A fault that has begun.
-    pub fn new(scene: &Scene, rng: StdRng, fault: Fault) -> Self {
+    pub(super) fn new(scene: &Scene, rng: StdRng, fault: Fault) -> Self {
         Self {
             scene: scene.clone(),
             rng,
@@ -42,17 +42,17 @@ impl Strike {
     }
 
     /// The etcd that it hits.
-    pub fn etcd(&self) -> &Cluster {
+    pub(super) fn etcd(&self) -> &Cluster {
         &self.scene.etcd
     }
 
     /// It is taken back.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.scene.tell(What::FaultEnds(self.fault.clone()));
     }
 
     /// Breaks something for so long, and mends it.
-    pub async fn carry_out(&mut self, kind: Kind, lasts: Duration) {
+    pub(super) async fn carry_out(&mut self, kind: Kind, lasts: Duration) {
         match kind {
             LeaderKilled | MemberKilled | MemberPaused | LeaderPaused | LeaderApart => {
                 self.hit_member(kind, lasts).await;
