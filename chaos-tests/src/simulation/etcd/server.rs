@@ -31,9 +31,8 @@ impl Request {
     /// Whether it is one of these.
     fn is_one_of(&self, late: Late) -> bool {
         match (late, self) {
-            (Late::Any, _) => true,
+            (Late::Any, _) | (Late::ChangesAndLeases, Self::KeepAlive(_)) => true,
             (_, Self::Txn(txn)) => changes_keys(txn),
-            (Late::ChangesAndLeases, Self::KeepAlive(_)) => true,
             _ => false,
         }
     }
