@@ -100,14 +100,17 @@ fn documented() -> Vec<Documented> {
                 .map(str::to_owned)
                 .collect()
         };
-        let name: Vec<String> = quoted(cells[1]);
-        Documented {
+        let [_, name, _, checks, seed, _] = cells[..] else {
+            return None;
+        };
+        let name: Vec<String> = quoted(name);
+        Some(Documented {
             name: name.concat(),
-            checks: quoted(cells[3]),
-            seed: cells[4].parse().ok(),
-        }
+            checks: quoted(checks),
+            seed: seed.parse().ok(),
+        })
     };
     rows.take_while(|line| line.starts_with('|'))
-        .map(row)
+        .filter_map(row)
         .collect()
 }
