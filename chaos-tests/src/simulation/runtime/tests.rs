@@ -146,14 +146,14 @@ fn stormy() -> Link {
     }
 }
 
-/// Four minutes of everything, and a while of peace.
-async fn run(seed: u64, habits: Habits, link: Link) -> (History, Scene) {
+/// Four minutes of everything, with so many reboots of all doings, and a while of peace.
+async fn run(seed: u64, habits: Habits, link: Link, reboots: f64) -> (History, Scene) {
     let mut scene = scene(seed, habits).await;
     for runtime in &scene.runtimes {
         scene.etcd.set_link(runtime.node().name(), link.clone());
     }
     let mut workload = Workload::new(scene.runtimes.clone(), 12, 3000, chance(&mut scene.rng));
-    workload = workload.with_reboots(0.01);
+    workload = workload.with_reboots(reboots);
     let faults = Duration::from_mins(4);
     workload.run(scene.recorder.began() + faults).await;
     for runtime in &scene.runtimes {
@@ -186,7 +186,7 @@ fn duplicates(history: &History) -> usize {
 
 #[test]
 fn in_peace_every_pod_has_its_addresses_and_nothing_is_left_behind() {
-    let (_, scene) = simulate(run(3, Habits::good(), Link::fair()));
+    let (_, scene) = simulate(run(3, Habits::good(), Link::fair(), 0.0));
     assert!(scene.runtimes.iter().all(Runtime::is_settled));
     let up: usize = scene.runtimes.iter().map(|it| it.up().len()).sum();
     let owners = scene.etcd.look(|model| {
@@ -202,7 +202,7 @@ fn in_peace_every_pod_has_its_addresses_and_nothing_is_left_behind() {
 fn everything_that_can_go_wrong_does_and_no_address_is_held_twice() {
     let mut outcomes: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..10 {
-        let (history, scene) = simulate(run(seed, Habits::bad(), stormy()));
+        let (history, scene) = simulate(run(seed, Habits::bad(), stormy(), 0.01));
         assert_eq!(duplicates(&history), 0, "seed {seed}");
         let unsettled = scene.runtimes.iter().filter(|it| !it.is_settled()).count();
         assert_eq!(unsettled, 0, "seed {seed}");
@@ -250,7 +250,7 @@ fn everything_that_can_go_wrong_does_and_no_address_is_held_twice() {
 #[test]
 fn a_seed_does_the_same_again() {
     let once = || {
-        let (history, _) = simulate(run(7, Habits::bad(), stormy()));
+        let (history, _) = simulate(run(7, Habits::bad(), stormy(), 0.01));
         let mut lines = Vec::new();
         history.write(&mut lines).unwrap();
         lines
