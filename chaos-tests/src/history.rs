@@ -99,6 +99,9 @@ pub struct Run {
     pub sweep_every: u64,
     /// Fewer acknowledged calls than this make the run void.
     pub least_operations: u64,
+    /// What a right wall clock showed when the run began (seconds since 1970); 0 where nobody can say.
+    #[serde(default)]
+    pub wall: u64,
 }
 
 /// A range of one network.

@@ -1,7 +1,7 @@
 //! A store that is closed gives nothing out: one that is frozen, or that went back in time. In a frozen one
 //! collectors free nothing either.
 
-use super::facts::{Call, Facts, Life, Moment, Version};
+use super::facts::{Call, Facts, How, Life, Moment, Version};
 use super::{Found, Violation};
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
@@ -39,5 +39,9 @@ fn answered_with(facts: &Facts<'_>, life: &Life, version: &Version) -> Option<Mo
     };
     let calls = facts.calls_for(life.who).filter(may_have);
     let mut answers = calls.filter_map(|call| call.acknowledged().map(|(answered, _)| answered));
-    answers.find(|answered| facts.before(version.moment, *answered))
+    // One that asked again in the store that came back answers with what it wrote there.
+    let put_back = life.end.filter(|end| end.how == How::Line);
+    answers.find(|answered| {
+        facts.before(version.moment, *answered) && put_back.is_none_or(|end| *answered < end.moment)
+    })
 }

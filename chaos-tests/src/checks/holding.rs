@@ -33,8 +33,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
         let first = next.saturating_sub(1);
         let during = holdings[first..].iter().map(holding);
         let during = during.take_while(|one| up.end.is_none_or(|end| one.begin.moment < end));
+        // A store that has forgotten a container may hold its address anew for an ADD of it, which gives it back.
+        let anew = |one: &Holding| {
+            facts.exact && one.begin.how == How::Committed && one.begin.moment > up.begin
+        };
         let lost = during
-            .filter(is_its)
+            .filter(|one| is_its(one) && !anew(one))
             .find_map(|one| one.end.filter(|end| takes(facts, up, *end)));
         if let Some(end) = lost {
             let what = "a container's address is held for it no longer, and it still has it";

@@ -70,7 +70,7 @@ impl Standing {
     fn hold(&mut self, place: Place, holder: Holder, touched: &mut Vec<Who>) {
         let before = match holder {
             Holder::Who(who) => self.holders.insert(place, who),
-            Holder::Nobody | Holder::Unreadable => self.holders.remove(&place),
+            Holder::Resting(_) | Holder::Nobody | Holder::Unreadable => self.holders.remove(&place),
         };
         if let Some(before) = before {
             self.owners.entry(before).or_default().1 -= 1;

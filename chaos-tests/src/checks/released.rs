@@ -85,11 +85,12 @@ fn left_behind<'f>(
     (!replaced).then_some(life)
 }
 
-/// The calls whose processes were killed or stopped.
+/// The calls whose processes were killed or stopped, or asked nobody: a DEL whose configuration names no etcd,
+/// for an attachment of which the node has no journal, leaves its release to the next call that does.
 fn disturbed(facts: &Facts<'_>) -> BTreeSet<history::Call> {
     let events = facts.history.events.iter();
     let processes = events.filter_map(|event| match &event.what {
-        What::Process(process) if process.disturbed => process.call,
+        What::Process(process) if process.disturbed || process.ran == 0 => process.call,
         _ => None,
     });
     processes.collect()

@@ -3,9 +3,6 @@
 use super::facts::{Facts, Holder, Holding, How, LAG};
 use super::{Found, Violation};
 
-/// How much later than it was sent what a fault holds up may come (milliseconds).
-const LATEST: u64 = 40_000;
-
 pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     let cooldown = facts.run.cooldown;
     if cooldown == 0 {
@@ -14,8 +11,10 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
     for place in 0..facts.names.addresses.len() {
         let holdings = facts.holdings_of.of(place).iter();
         let mut last: Option<&Holding> = None;
+        let mut rest: Option<&Holding> = None;
         for holding in holdings.map(|index| &facts.lives.holdings[*index]) {
             let Holder::Who(who) = holding.holder else {
+                rest = Some(holding);
                 continue;
             };
             // A store from the past has forgotten what rests. What an ADD takes there it does not keep.
@@ -27,7 +26,8 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Found) {
                 && holding.begin.how == How::Committed
             {
                 let rested = holding.begin.moment.at.saturating_sub(released);
-                if rested < cooldown && !without_space(facts, released) && !late(facts, released) {
+                let is_long_over = rest.is_some_and(|rest| is_long_over(facts, rest, holding));
+                if rested < cooldown && !is_long_over && !without_space(facts, released) {
                     let what =
                         format!("the address rested for {rested} ms, and {cooldown} are due");
                     let moment = holding.begin.moment;
@@ -56,16 +56,17 @@ fn since(facts: &Facts<'_>, holding: &Holding) -> Option<u64> {
     up.end.map(|down| down.at)
 }
 
-/// A collector's release that came late: its rest began, by its own word, when it was sent, and where a range is
-/// full an ADD takes that word.
-fn late(facts: &Facts<'_>, at: u64) -> bool {
-    let mut late = facts.faults.iter();
-    late.any(|fault| {
-        let ended = fault.end.map(|end| end.at.saturating_add(LATEST));
-        fault.kind.starts_with("collector_writes")
-            && fault.begin.at <= at
-            && ended.is_none_or(|ended| at <= ended)
-    })
+/// Whether it was taken in the place of a rest that an ADD could take for one that is over twice. It goes by the
+/// word of whoever released, whose clock may be wrong, or whose release may have come long after it was sent.
+fn is_long_over(facts: &Facts<'_>, rest: &Holding, taken: &Holding) -> bool {
+    let Holder::Resting(word) = rest.holder else {
+        return false;
+    };
+    let in_its_place = rest
+        .end
+        .is_some_and(|end| end.revision == taken.begin.revision);
+    let now = facts.run.wall * 1000 + taken.begin.moment.at;
+    in_its_place && facts.run.wall > 0 && now.saturating_sub(word * 1000) > 2 * facts.run.cooldown
 }
 
 /// etcd without space takes only deletes, and then an address is rather freed at once than not at all.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -112,6 +113,7 @@ fn described(options: &Options) -> Run {
     let millis = |time: Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
     Run {
         leg: "real".to_owned(),
+        wall: Timestamp::now().as_second().try_into().unwrap_or_default(),
         seed: options.seed,
         commit: options.commit.clone(),
         workload: options.plan.name.to_owned(),

@@ -334,7 +334,9 @@ impl Picture<'_, '_> {
             let until = holding.end.map_or(self.length, |end| end.moment.at);
             let (class, holder) = match holding.holder {
                 Holder::Who(who) => (format!("c{}", who % COLOURS), facts.names.name(who)),
-                Holder::Nobody | Holder::Unreadable => ("rest".to_owned(), "rests".to_owned()),
+                Holder::Resting(_) | Holder::Nobody | Holder::Unreadable => {
+                    ("rest".to_owned(), "rests".to_owned())
+                }
             };
             if let Some((before, stretch, _)) = bars.last_mut()
                 && *before == class

@@ -10,7 +10,7 @@ use store::clock::Clock;
 use tokio::time::Instant;
 
 /// What the wall clocks of all machines show when a run begins (Unix time, 2026-01-01).
-const EPOCH: Duration = Duration::from_hours(490_896);
+pub(super) const EPOCH: Duration = Duration::from_hours(490_896);
 
 /// The wall clock of one machine. A clone is the same clock.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
+use super::clock::EPOCH;
 use super::collector::Settings;
 use super::faults::Storm;
 use super::plan::Plan;
@@ -117,6 +118,7 @@ async fn keep_asking(runtimes: &[Runtime]) {
 fn about(seed: u64, mutant: Option<Mutant>, plan: &Plan, settings: &Settings) -> Run {
     let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Run {
+        wall: EPOCH.as_secs(),
         leg: "simulation".to_owned(),
         seed,
         commit: String::new(),

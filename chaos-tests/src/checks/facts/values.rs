@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::names::{Names, Place, Who};
@@ -81,7 +82,9 @@ impl<'a> Record<'a> {
 pub enum Holder {
     /// An attachment.
     Who(Who),
-    /// Nobody: it rests, or an operator keeps it.
+    /// Nobody: it rests, by the word of whoever released it since then (seconds since 1970).
+    Resting(u64),
+    /// Nobody: an operator keeps it.
     Nobody,
     /// Something that is not documented.
     Unreadable,
@@ -93,13 +96,19 @@ impl Holder {
         #[derive(Deserialize)]
         struct Other<'a> {
             kind: &'a str,
+            released: Option<Timestamp>,
         }
         if !value.starts_with('{') {
             return names.holder(value).map_or(Self::Unreadable, Self::Who);
         }
         match serde_json::from_str(value) {
             Ok(Other {
-                kind: "cooldown" | "reservation" | "quarantine",
+                kind: "cooldown",
+                released: Some(released),
+            }) => Self::Resting(released.as_second().try_into().unwrap_or_default()),
+            Ok(Other {
+                kind: "reservation" | "quarantine",
+                ..
             }) => Self::Nobody,
             _ => Self::Unreadable,
         }

@@ -185,7 +185,10 @@ fn a_del_succeeds_and_leaves_the_record() {
 
 #[test]
 fn a_del_leaves_its_release_to_the_spool_although_etcd_takes_releases() {
-    let process = Process::default();
+    let process = Process {
+        ran: 7,
+        ..Process::default()
+    };
     for during in [None, Some("no_space"), Some("frozen")] {
         assert_found(&mut lazy("simulation", true, during, &process), "released");
     }
@@ -193,9 +196,12 @@ fn a_del_leaves_its_release_to_the_spool_although_etcd_takes_releases() {
     assert_passes(lazy("real", true, None, &process).end());
     let stopped = Process {
         disturbed: true,
-        ..process
+        ..process.clone()
     };
     assert_passes(lazy("simulation", true, None, &stopped).end());
+    // Whoever does not know which etcd it is asks none.
+    let silent = Process { ran: 0, ..process };
+    assert_passes(lazy("simulation", true, None, &silent).end());
 }
 
 #[test]
@@ -344,6 +350,20 @@ fn an_address_does_not_rest() {
     assert_found(&mut hasty("simulation", Some("leader_killed")), "rests");
     // Without space there is no rest.
     assert_passes(hasty("simulation", Some("nospace")).end());
+}
+
+#[test]
+fn a_rest_is_taken_over() {
+    // The stories' rests say that they began at 2026-01-05T08:00:00Z.
+    let taken = |seconds_later: u64| {
+        let mut story = Story::new();
+        story.run().wall = 1_767_600_000 + seconds_later;
+        story.add("a", ip(10)).del("a", ip(10)).wait(1000);
+        story.add("b", ip(10));
+        story
+    };
+    assert_found(&mut taken(8), "rests");
+    assert_passes(taken(10).end());
 }
 
 #[test]
