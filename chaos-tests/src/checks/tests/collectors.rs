@@ -4,15 +4,22 @@ use super::story::{LEADER, Story, ip, node, record};
 use super::{assert_found, assert_passes, found};
 use crate::history::{Node, What};
 
-/// A container whose pod went and whose DEL was lost; released after a time.
-fn lost(wait: u64, evidence: &str) -> Story {
+/// A container whose pod went and whose DEL was lost, a while ago.
+fn left_behind(wait: u64) -> Story {
     let mut story = Story::new();
     story
         .pods("a", true)
         .add("a", ip(10))
         .down("a", ip(10))
-        .pods("a", false);
-    story.wait(wait).collect("a", ip(10), evidence);
+        .pods("a", false)
+        .wait(wait);
+    story
+}
+
+/// The same; released then.
+fn lost(wait: u64, evidence: &str) -> Story {
+    let mut story = left_behind(wait);
+    story.collect("a", ip(10), evidence);
     story
 }
 
@@ -162,13 +169,7 @@ fn a_taint_from_before_the_node_was_ready_is_no_word() {
 #[test]
 fn a_collector_releases_in_a_frozen_store() {
     let frozen = |collected: bool| {
-        let mut story = Story::new();
-        story
-            .pods("a", true)
-            .add("a", ip(10))
-            .down("a", ip(10))
-            .pods("a", false);
-        story.wait(60_000);
+        let mut story = left_behind(60_000);
         story.commit([(story.freeze(), Some("{}".into()))]);
         if collected {
             story.collect("a", ip(10), "pod_gone");
