@@ -167,7 +167,7 @@ async fn attempt(what: &str, keys: &Keys, client: &mut Client) -> Vec<Result<(),
         }
         "reach a forbidden key by a transaction within a transaction" => vec![
             nested(client, TxnOp::get("/elsewhere", None)).await,
-            nested(client, TxnOp::put(layout.store(), "stolen", None)).await,
+            nested(client, TxnOp::put("/elsewhere", "stolen", None)).await,
         ],
         other => administer(other, client).await,
     }

@@ -13,6 +13,7 @@ mod desk;
 mod judged;
 mod pace;
 mod ranges;
+mod seal;
 mod underway;
 mod withheld;
 
@@ -53,6 +54,8 @@ pub struct Memory {
     conflicts: HashSet<(Address, String)>,
     /// How much longer what is suspected must stand, at most.
     longest_wait: Duration,
+    /// etcd's Raft term at the last sweep.
+    term: Option<u64>,
 }
 
 impl Memory {
@@ -118,6 +121,7 @@ impl<E: Coordination, C: Clock, V: View> Collector<E, C, V> {
     ) -> Result<(), VoidReason> {
         let survey = self.store.survey(self.deadline()).await??;
         report.frozen.clone_from(&survey.frozen);
+        self.seal(memory, mode, &survey).await?;
         let source = self.open_source().await?;
         self.check_cluster(&source, mode, &survey).await?;
         let began = self.store.clock().monotonic();

@@ -138,6 +138,7 @@ impl Purpose<'_> {
         let (keys, cluster) = (self.keys, self.cluster);
         vec![
             Grant::read(keys.about_store()),
+            Grant::write_key(keys.store()),
             Grant::write(keys.owners_of_cluster(cluster)),
             Grant::write(keys.all_addresses()),
             Grant::write(keys.all_ranges()),

@@ -62,8 +62,12 @@ pub struct Survey {
     pub store_id: String,
     /// The revision as of which everything else is read.
     pub revision: i64,
+    /// etcd's Raft term.
+    pub term: u64,
     /// Why it is frozen, where it is.
     pub frozen: Option<String>,
+    /// Its birth certificate as it stands.
+    pub(crate) certificate: Entry,
 }
 
 impl<E: Etcd, C: Clock> Store<E, C> {
@@ -82,10 +86,13 @@ impl<E: Etcd, C: Clock> Store<E, C> {
             .and_then(GetReply::into_entry)
             .map(|entry| FreezeRecord::parse(&entry.value).reason);
         let admitted = self.admit(header, store.as_ref(), None);
+        let certificate = store.and_then(GetReply::into_entry).unwrap_or_default();
         Ok(admitted.map(|admitted| Survey {
             store_id: admitted.store_id,
             revision: header.revision,
+            term: header.raft_term,
             frozen,
+            certificate,
         }))
     }
 
@@ -314,7 +321,7 @@ impl<E: Etcd, C: Clock> Store<E, C> {
 }
 
 /// Why a [`Store::fenced`] transaction was refused, and the answers to its own `otherwise`.
-fn refused<T>(fence: &Fence, reply: TxnReply) -> (Fenced<T>, impl Iterator<Item = GetReply>) {
+pub(crate) fn refused<T>(fence: &Fence, reply: TxnReply) -> (Fenced<T>, impl Iterator<Item = GetReply>) {
     let mut gets = reply.gets();
     let leads = gets.next().is_some_and(|leader| fence.holds(&leader));
     let freeze = gets.next().and_then(GetReply::into_entry);

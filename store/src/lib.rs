@@ -30,6 +30,7 @@ pub mod request;
 pub mod retry;
 pub mod rights;
 pub mod scan;
+pub mod seal;
 pub mod store;
 pub mod sweep;
 pub mod txn;

@@ -8,6 +8,7 @@ mod identity;
 mod idle;
 mod outage;
 mod partition;
+mod seal;
 mod serving;
 mod stores;
 mod tls;
