@@ -321,7 +321,10 @@ impl<E: Etcd, C: Clock> Store<E, C> {
 }
 
 /// Why a [`Store::fenced`] transaction was refused, and the answers to its own `otherwise`.
-pub(crate) fn refused<T>(fence: &Fence, reply: TxnReply) -> (Fenced<T>, impl Iterator<Item = GetReply>) {
+pub(crate) fn refused<T>(
+    fence: &Fence,
+    reply: TxnReply,
+) -> (Fenced<T>, impl Iterator<Item = GetReply>) {
     let mut gets = reply.gets();
     let leads = gets.next().is_some_and(|leader| fence.holds(&leader));
     let freeze = gets.next().and_then(GetReply::into_entry);

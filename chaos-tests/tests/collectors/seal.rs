@@ -53,7 +53,8 @@ fn a_frozen_store_is_not_sealed() -> Result<()> {
     let mut collector = cluster.collector("it", &[])?;
     wait_for_first_sweep(&mut collector)?;
     let old = sealed_term(&lab)?;
-    lab.raw.put(lab.layout.freeze(), r#"{"reason":"a drill"}"#)?;
+    lab.raw
+        .put(lab.layout.freeze(), r#"{"reason":"a drill"}"#)?;
     lab.etcd.stop()?;
     lab.etcd.restart()?;
     for _ in 0..3 {
